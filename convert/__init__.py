@@ -1,0 +1,1 @@
+"""Conversion: representative data, quantization, and the gate a model must pass."""

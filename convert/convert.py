@@ -1,0 +1,194 @@
+"""The conversion of a Keras model, from its file to gated files with cards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_fer.card import Card, CropRule, InputSpec, pack
+from edge_fer.convert.layers import LayerError, layer_errors
+from edge_fer.convert.representative import calibration_inputs, stratified_sample
+from edge_fer.convert.tflite import PRECISIONS, check_full_integer, to_tflite
+from edge_fer.errors import GateError, ModelError
+from edge_fer.network import Network
+from edge_fer.probabilities import softmax
+from edge_fer.train.dataset import Dataset
+from edge_fer.train.keras_file import load_model
+from edge_fer.train.metrics import Scores, fit_temperature, score
+from edge_fer.train.networks import macs
+
+LICENCE = "Apache-2.0"
+_COLORS = {1: "gray", 3: "rgb"}
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Converted:
+    """A model in one precision, and what it is worth.
+
+    Attributes:
+        card: Its card; size and hash are filled in when it is written.
+        flatbuffer: The TFLite model.
+        public: Its figures on the public split.
+        drop: Points of accuracy that it lost against float32 there.
+        agreement: Share of the pictures for which it and float32 say the same.
+        layers: For int8, every layer's error, the worst first.
+        path: Where it lies.
+    """
+
+    card: Card
+    flatbuffer: bytes
+    public: Scores
+    drop: float
+    agreement: float
+    layers: list[LayerError]
+    path: Path
+
+
+def convert(
+    model_path: Path,
+    data: Dataset,
+    paths: dict[str, Path],
+    *,
+    max_drop: float = 0.5,
+    calibration: int = 512,
+    coverage: float = 0.8,
+    seed: int = 0,
+    test: bool = False,
+    on_step: Say = lambda _: None,
+) -> list[Converted]:
+    """Convert a Keras model, hold it to the gate, and write each precision as one file.
+
+    Nothing is written unless every precision passes.
+
+    Args:
+        model_path: A ``.keras`` or ``.h5`` model.
+        data: FER-2013; the training split calibrates, the public split judges.
+        paths: The file to write, by precision.
+        max_drop: Points of public accuracy that may be lost against float32.
+        calibration: Number of pictures that calibrate int8.
+        coverage: Share of the public pictures that is to be certain: it sets the card's threshold.
+        seed: Chooses the calibration pictures.
+        test: Also score the private split, for the card of a model to be released.
+        on_step: Told what is being done.
+
+    Returns:
+        What was written, in the order of ``PRECISIONS``.
+
+    Raises:
+        ModelError: The file is no model of these classes.
+        GateError: A precision lost too much, or an int8 model is not full-integer.
+        StorageError: A file cannot be written.
+    """
+    model, facts = load_model(model_path)
+    _, height, width, channels = model.input_shape
+    if channels not in _COLORS or height is None or width is None:
+        raise ModelError(f"{model_path} does not take grey or color pictures of one size")
+    if model.output_shape[1] != len(data.names):
+        raise ModelError(
+            f"{model_path} gives {model.output_shape[1]} numbers; the data set has"
+            f" {len(data.names)} classes"
+        )
+    spec = InputSpec(height, width, channels, _COLORS[channels])
+    public = data.split("public")
+    pictures = public.prepared(spec)
+    sample = stratified_sample(data.split("training"), calibration, seed)
+
+    on_step("converting to float32")
+    exact = to_tflite(model, "float32")
+    exact_logits = _logits(exact, "float32", pictures)
+    exact_scores = score(exact_logits, public.labels, data.names)
+    results = []
+    for precision in (p for p in PRECISIONS if p in paths):
+        layers: list[LayerError] = []
+        flatbuffer, logits = exact, exact_logits
+        if precision != "float32":
+            on_step(f"converting to {precision}")
+            flatbuffer = to_tflite(model, precision, lambda: calibration_inputs(sample, spec))
+            if precision == "int8":
+                check_full_integer(flatbuffer, str(paths[precision]))
+                layers = layer_errors(exact, flatbuffer, sample.prepared(spec)[:64])
+            on_step(f"comparing {precision} with float32 on {len(public)} pictures")
+            logits = _logits(flatbuffer, precision, pictures)
+        scores = score(logits, public.labels, data.names)
+        drop = 100 * (exact_scores.accuracy - scores.accuracy)
+        if drop > max_drop:
+            raise GateError(
+                f"{precision} lost {drop:.2f} points on PublicTest ({exact_scores.accuracy:.2%} ->"
+                f" {scores.accuracy:.2%}); {max_drop:g} are allowed (--max-drop). Nothing was"
+                " written" + _worst(layers)
+            )
+        temperature = fit_temperature(logits, public.labels)
+        threshold = _threshold(logits, temperature, coverage)
+        agreement = float((logits.argmax(1) == exact_logits.argmax(1)).mean())
+        metrics: dict[str, Any] = {
+            "public": score(logits, public.labels, data.names, temperature).to_dict(),
+            "float32_public_accuracy": round(exact_scores.accuracy, 5),
+            "drop": round(drop, 3),
+            "agreement": round(agreement, 5),
+        }
+        if test:
+            private = data.split("private")
+            on_step(f"scoring {precision} on the {len(private)} private pictures, once")
+            private_logits = _logits(flatbuffer, precision, private.prepared(spec))
+            metrics["private"] = score(
+                private_logits, private.labels, data.names, temperature
+            ).to_dict()
+        recipe = facts.get("recipe", {})
+        card = Card(
+            name=paths[precision].stem,
+            labels=data.names,
+            input=spec,
+            crop=CropRule(),
+            temperature=temperature,
+            threshold=threshold,
+            coverage=coverage,
+            version="1",
+            licence=LICENCE,
+            recipe=recipe,
+            seed=int(recipe.get("seed", 0)),
+            data=facts.get("data", {}),
+            calibration=tuple(int(r) for r in sample.rows) if precision == "int8" else (),
+            quantization=_quantization(precision, layers),
+            metrics=metrics,
+            macs=macs(model),
+        )
+        results.append(Converted(card, flatbuffer, scores, drop, agreement, layers, paths[precision]))
+    return [_written(result) for result in results]
+
+
+def _written(result: Converted) -> Converted:
+    card = pack(result.flatbuffer, result.card, result.path)
+    return Converted(
+        card, result.flatbuffer, result.public, result.drop, result.agreement, result.layers, result.path
+    )
+
+
+def _logits(flatbuffer: bytes, name: str, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return Network(flatbuffer, name, threads=2).logits(pictures)
+
+
+def _threshold(logits: NDArray[np.float32], temperature: float, coverage: float) -> float:
+    confidence = softmax(logits, temperature).max(1)
+    return round(float(np.quantile(confidence, 1 - coverage)), 4)
+
+
+def _quantization(precision: str, layers: list[LayerError]) -> dict[str, Any]:
+    if precision != "int8":
+        return {"precision": precision}
+    return {
+        "precision": "int8",
+        "weights": "per channel, symmetric",
+        "activations": "per tensor",
+        "worst_layers": {layer.name: round(layer.error, 4) for layer in layers[:5]},
+    }
+
+
+def _worst(layers: list[LayerError]) -> str:
+    return f"; the worst layer is {layers[0].name} (error {layers[0].error:.2f})" if layers else ""

@@ -1,0 +1,123 @@
+"""The command ``edge-fer``: commands, exit codes and signals; all the rest is the library's.
+
+Exit codes: 0 done; 2 bad input or usage; 1 failure at work; 130 and 143 ended by a signal.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import click
+
+from edge_fer.errors import InputError, WorkError
+
+_COMMANDS = ("train", "convert", "run", "evaluate", "benchmark", "models")
+
+
+class _Commands(click.Group):
+    """Loads a command's module when the command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = importlib.import_module(f"edge_fer.commands.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="edge-fer", prog_name="edge-fer")
+def cli() -> None:
+    """Facial-emotion recognition for small devices: train, convert to int8, run, benchmark."""
+
+
+class Terminated(BaseException):
+    """SIGTERM, as an exception, so that every file is left whole on the way out."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command and exit with its code."""
+    with _native_chatter_hidden():
+        code = _run(arguments)
+        _flush()
+    sys.exit(code)
+
+
+def _run(arguments: list[str] | None) -> int:
+    logging.basicConfig(format="edge-fer: %(message)s", level=logging.WARNING, stream=sys.stderr)
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = cli.main(arguments, prog_name="edge-fer", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.ClickException as e:
+        e.show()
+        return e.exit_code
+    except InputError as e:
+        click.echo(f"edge-fer: {e}", err=True)
+        return 2
+    except WorkError as e:
+        click.echo(f"edge-fer: {e}", err=True)
+        return 1
+    except BrokenPipeError:  # `edge-fer run … --jsonl - | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("edge-fer: interrupted", err=True)
+        return 128 + signal.SIGINT
+    except Terminated:
+        click.echo("edge-fer: terminated", err=True)
+        return 128 + signal.SIGTERM
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def _native_chatter_hidden() -> Iterator[None]:
+    """Send what native libraries write to the standard error's descriptor nowhere.
+
+    TensorFlow, MediaPipe, LiteRT and FFmpeg log there on their own, past every setting of theirs;
+    Python's ``sys.stderr`` keeps the real one. ``EDGE_FER_NATIVE_LOG=1`` lets all of it through.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if os.environ.get("EDGE_FER_NATIVE_LOG"):
+        yield
+        return
+    sys.stderr.flush()
+    real = os.dup(2)
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 2)
+    os.close(silence)
+    before, sys.stderr = (
+        sys.stderr,
+        os.fdopen(real, "w", buffering=1, errors="backslashreplace"),
+    )
+    try:
+        yield
+    except BaseException:
+        # What ends the process must be seen: give the descriptor back for the traceback.
+        sys.stderr.flush()
+        os.dup2(real, 2)
+        sys.stderr = before
+        raise
+    sys.stderr.flush()
+    os.dup2(real, 2)
+    sys.stderr = before

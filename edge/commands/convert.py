@@ -1,0 +1,100 @@
+"""``edge-fer convert``: from a Keras model to gated TFLite files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edge_fer.commands.talk import say, show
+
+if TYPE_CHECKING:
+    from edge_fer.convert.convert import Converted
+
+_PRECISIONS = ("float32", "float16", "dynamic", "int8")
+
+
+@click.command("convert", short_help="Convert a Keras model to TFLite, int8 first of all.")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--data", required=True, type=click.Path(path_type=Path),
+              help="FER-2013: calibrates from its training split, judges on PublicTest.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path),
+              help="A .tflite file or a folder. Default: beside the model.")  # fmt: skip
+@click.option("--precision", type=click.Choice([*_PRECISIONS, "all"]), default="int8", show_default=True)
+@click.option("--max-drop", type=float, default=0.5, show_default=True,
+              help="Points of accuracy that may be lost against float32; below 0 demands a gain.")  # fmt: skip
+@click.option("--calibration", type=click.IntRange(1), default=512, show_default=True,
+              help="Number of training pictures that calibrate int8.")  # fmt: skip
+@click.option("--coverage", type=click.FloatRange(0, 1), default=0.8, show_default=True,
+              help="Share of readings that is to be certain.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True,
+              help="Chooses the calibration pictures.")  # fmt: skip
+@click.option("--test", is_flag=True, help="Also score PrivateTest, for a model to be released.")
+def command(
+    model: Path,
+    data: Path,
+    out: Path | None,
+    precision: str,
+    max_drop: float,
+    calibration: int,
+    coverage: float,
+    seed: int,
+    test: bool,
+) -> None:
+    """Convert MODEL (.keras or .h5), compare it with float32, and refuse what lost too much.
+
+    Each file carries its card and labels inside. With --precision all, --out is a folder.
+    """
+    from edge_fer.packages import require
+
+    require("conversion", "tensorflow", "keras")
+    from edge_fer.errors import InputError, ModelError
+
+    if not model.is_file():
+        raise ModelError(f"{model}: no such file; give a .keras model made by edge-fer train")
+    wanted = _PRECISIONS if precision == "all" else (precision,)
+    out = out or model.parent
+    if out.suffix != ".tflite":
+        name = model.parent.resolve().name if model.stem == "model" else model.stem
+        paths = {p: out / (f"{name}-{p}.tflite") for p in wanted}
+    elif len(wanted) == 1:
+        paths = {precision: out}
+    else:
+        raise InputError(f"--out {out}: --precision all writes several files; name a folder")
+
+    from edge_fer.convert.convert import convert
+    from edge_fer.train.readers import load
+
+    results = convert(
+        model, load(data, seed), paths, max_drop=max_drop, calibration=calibration,
+        coverage=coverage, seed=seed, test=test, on_step=say,
+    )  # fmt: skip
+    _report(results)
+
+
+def _report(results: list[Converted]) -> None:
+    from rich.table import Table
+
+    table = Table(title=f"PublicTest, n = {results[0].public.n}")
+    for name in ("precision", "kB", "accuracy %", "drop, points", "agreement %", "file"):
+        table.add_column(name, justify="left" if name in ("precision", "file") else "right")
+    for r in results:
+        table.add_row(
+            str(r.card.quantization["precision"]),
+            f"{r.path.stat().st_size / 1000:.0f}",
+            f"{100 * r.public.accuracy:.2f}",
+            f"{r.drop:.2f}",
+            f"{100 * r.agreement:.2f}",
+            str(r.path),
+        )
+    show(table)
+    for r in results:
+        if r.layers:
+            worst = Table(title="int8 error of the worst layers, against float32")
+            worst.add_column("error / deviation", justify="right")
+            worst.add_column("step", justify="right")
+            worst.add_column("layer")
+            for layer in r.layers[:5]:
+                worst.add_row(f"{layer.error:.3f}", f"{layer.scale:.4g}", layer.name)
+            show(worst)

@@ -1,0 +1,41 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from edge_fer.errors import StorageError
+
+
+@contextmanager
+def write_whole(path: Path) -> Iterator[Path]:
+    """Give a path beside ``path`` to write to, and put it in place when the block ends well.
+
+    The file appears under its name complete, or not at all; a block that raises leaves no trace.
+
+    Args:
+        path: The file to make or replace; its folder is made if it is missing.
+
+    Yields:
+        The path to write to. It keeps the suffix, since writers choose a format by it.
+
+    Raises:
+        StorageError: The disk is full, or the place is not writable.
+    """
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        part.replace(path)
+    except OSError as e:
+        raise storage_error(path, e) from e
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def storage_error(path: Path | str, cause: OSError) -> StorageError:
+    """The error to raise where writing ``path`` failed with ``cause``."""
+    return StorageError(f"{path} cannot be written: {cause.strerror or cause}")

@@ -1,0 +1,81 @@
+"""What flows through the pipeline: frames in, readings out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_fer.face import Face
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A picture from a source.
+
+    Attributes:
+        pixels: Blue-green-red, uint8 [H, W, 3].
+        index: Number of the frame, from 0.
+        time: Seconds since the source's start.
+        name: File name, for pictures.
+        clock: Seconds since 1970, for live sources.
+    """
+
+    pixels: NDArray[np.uint8]
+    index: int
+    time: float
+    name: str | None = None
+    clock: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What was read from one frame.
+
+    Attributes:
+        frame: The frame.
+        faces: Every face in it, classified, the surest detection first.
+        stages: Seconds that each stage took.
+    """
+
+    frame: Frame
+    faces: list[Face]
+    stages: dict[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def annotated(self) -> NDArray[np.uint8]:
+        """The frame with boxes and emotions drawn; made once, for every sink that wants it."""
+        from edge_fer.draw import annotate
+
+        return annotate(self.frame.pixels, self.faces)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The reading as plain data: the schema of a JSON line."""
+        height, width = self.frame.pixels.shape[:2]
+        row: dict[str, Any] = {
+            "frame": self.frame.index,
+            "time": round(self.frame.time, 3),
+            "width": width,
+            "height": height,
+        }
+        if self.frame.name is not None:
+            row["source"] = self.frame.name
+        if self.frame.clock is not None:
+            row["clock"] = round(self.frame.clock, 3)
+        row["faces"] = [_face_dict(face) for face in self.faces]
+        return row
+
+
+def _face_dict(face: Face) -> dict[str, Any]:
+    return {
+        "id": face.id,
+        "box": [round(v, 1) for v in face.box],
+        "score": round(face.score, 3),
+        "emotion": face.emotion,
+        "confidence": round(face.confidence, 4),
+        "uncertain": face.uncertain,
+        "probabilities": {k: round(v, 4) for k, v in face.probabilities.items()},
+    }

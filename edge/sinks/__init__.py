@@ -1,0 +1,51 @@
+"""Where readings go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from edge_fer.errors import InputError
+from edge_fer.frame import Reading
+from edge_fer.sources import PICTURES, Source
+
+VIDEOS = frozenset({".mp4", ".mov", ".mkv", ".avi", ".webm"})
+
+
+class Sink(Protocol):
+    """What takes readings; a context manager that leaves whole files however it ends."""
+
+    def write(self, reading: Reading) -> None:
+        """Take one reading."""
+
+    def __enter__(self) -> Sink: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def open_saver(path: Path, source: Source) -> Sink:
+    """A sink that saves annotated frames: a video, one picture or a folder of pictures.
+
+    Args:
+        path: A video file (``.mp4``), a picture file for a source of one picture, or a folder.
+        source: Where the frames come from.
+
+    Raises:
+        InputError: The suffix does not go with the source.
+    """
+    from edge_fer.sinks.pictures import PictureSink
+    from edge_fer.sinks.video import VideoSink
+
+    suffix = path.suffix.lower()
+    if suffix in VIDEOS:
+        if source.fps is None:
+            raise InputError(f"--save {path}: pictures are saved as pictures; name a folder")
+        return VideoSink(path, source.fps, paced=source.live)
+    if suffix in PICTURES:
+        if source.count != 1:
+            raise InputError(f"--save {path}: the source has many frames; name a folder or an .mp4")
+        return PictureSink(path.parent, name=path.name)
+    if suffix and not path.is_dir():
+        known = ", ".join(sorted(VIDEOS | PICTURES))
+        raise InputError(f"--save {path}: unknown format {suffix}; use a folder or one of {known}")
+    return PictureSink(path)

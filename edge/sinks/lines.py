@@ -1,0 +1,135 @@
+"""Readings as lines of text: JSON Lines and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from edge_fer.files import storage_error
+from edge_fer.frame import Reading
+
+
+class Lines:
+    """A text file that at every moment holds whole lines only.
+
+    Each line goes out at once, so that others can follow the file; where the disk is full, what
+    was written of the last line is taken back.
+
+    Args:
+        path: The file, or ``-`` for standard output.
+
+    Raises:
+        StorageError: It cannot be opened.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._name, self._whole = path, 0
+        self._file: BinaryIO
+        if path == "-":
+            self._file = sys.stdout.buffer
+            return
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            self._file = Path(path).open("wb", buffering=0)  # noqa: SIM115
+        except OSError as e:
+            raise storage_error(path, e) from e
+
+    def write(self, text: str) -> None:
+        """Write one or more whole lines.
+
+        Raises:
+            StorageError: The disk is full.
+            BrokenPipeError: Who reads standard output has gone.
+        """
+        data = text.encode()
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            self._file.flush()
+            self._whole += len(data)
+        except BrokenPipeError:
+            raise
+        except OSError as e:
+            if self._name != "-":
+                self._file.truncate(self._whole)
+            raise storage_error(self._name, e) from e
+
+    def close(self) -> None:
+        """Close the file; standard output stays open."""
+        if self._name != "-":
+            self._file.close()
+
+
+class JsonLines:
+    """One JSON object a frame.
+
+    Args:
+        path: The file, or ``-`` for standard output.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._lines = Lines(path)
+
+    def __enter__(self) -> JsonLines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lines.close()
+
+    def write(self, reading: Reading) -> None:
+        """Write one line."""
+        self._lines.write(json.dumps(reading.to_dict()) + "\n")
+
+
+class CsvTable:
+    """One row a face, with a header.
+
+    Args:
+        path: The file, or ``-`` for standard output.
+        labels: The classifier's labels, one column each.
+    """
+
+    def __init__(self, path: str, labels: Sequence[str]) -> None:
+        self._lines, self._labels = Lines(path), labels
+        columns = "frame time source id x y width height score emotion confidence uncertain"
+        self._lines.write(_csv_row([*columns.split(), *labels]))
+
+    def __enter__(self) -> CsvTable:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lines.close()
+
+    def write(self, reading: Reading) -> None:
+        """Write a row for every face."""
+        row = reading.to_dict()
+        start = [row["frame"], row["time"], row.get("source", "")]
+        text = "".join(
+            _csv_row(
+                [
+                    *start,
+                    "" if face["id"] is None else face["id"],
+                    *face["box"],
+                    face["score"],
+                    face["emotion"],
+                    face["confidence"],
+                    int(face["uncertain"]),
+                    *(face["probabilities"][name] for name in self._labels),
+                ]
+            )
+            for face in row["faces"]
+        )
+        if text:
+            self._lines.write(text)
+
+
+def _csv_row(values: Sequence[object]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerow(values)
+    return out.getvalue()

@@ -1,0 +1,95 @@
+"""Where frames come from."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from edge_fer.errors import SourceError
+from edge_fer.frame import Frame
+
+PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm"})
+
+
+class Source(Protocol):
+    """A stream of frames: a context manager to iterate over once."""
+
+    @property
+    def live(self) -> bool:
+        """Whether frames come by themselves and are lost when not taken."""
+
+    @property
+    def fps(self) -> float | None:
+        """Frames a second, or None for pictures."""
+
+    @property
+    def count(self) -> int | None:
+        """Number of frames, where it is known."""
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+    def __enter__(self) -> Source: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def open_source(
+    where: str | int | Path = 0,
+    *,
+    width: int | None = None,
+    height: int | None = None,
+    fps: float | None = None,
+) -> Source:
+    """Open a source of frames.
+
+    Args:
+        where: A camera's number or ``/dev/videoN``; ``"picamera"``; a picture; a folder or glob of
+            pictures; a video file; or a stream's URL (``rtsp://``, ``http://``).
+        width: Columns to ask a camera for.
+        height: Rows to ask a camera for.
+        fps: Frames a second to ask a camera for.
+
+    Raises:
+        SourceError: There is no such source, or it does not open.
+        MissingPackageError: ``"picamera"`` without picamera2.
+    """
+    text = str(where)
+    if text == "picamera":
+        from edge_fer.sources.picamera import PiCamera
+
+        return PiCamera(size=(width or 640, height or 480), fps=fps)
+    if text.isdigit() or text.startswith("/dev/video"):
+        from edge_fer.sources.camera import Camera
+
+        return Camera(text, width=width, height=height, fps=fps)
+    if "://" in text:
+        from edge_fer.sources.camera import Stream
+
+        return Stream(text)
+    return _open_files(text)
+
+
+def _open_files(text: str) -> Source:
+    from edge_fer.sources.pictures import Pictures
+    from edge_fer.sources.video import Video
+
+    path = Path(text)
+    if path.is_dir():
+        files = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES)
+        if not files:
+            raise SourceError(f"{path} holds no pictures ({', '.join(sorted(PICTURES))})")
+        return Pictures(files)
+    if path.exists():
+        return Pictures([path]) if path.suffix.lower() in PICTURES else Video(path)
+    if glob.has_magic(text):
+        files = sorted(Path(p) for p in glob.glob(text, recursive=True))  # noqa: PTH207
+        files = [p for p in files if p.suffix.lower() in PICTURES]
+        if not files:
+            raise SourceError(f"no picture matches {text}")
+        return Pictures(files)
+    raise SourceError(
+        f"{text}: no such file; give a camera number, 'picamera', a picture, a folder, a video or"
+        " a stream's URL"
+    )

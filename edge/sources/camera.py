@@ -1,0 +1,102 @@
+"""Cameras and network streams, through OpenCV."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+
+from edge_fer.errors import SourceError, SourceLostError
+from edge_fer.frame import Frame
+
+
+class _Live:
+    """Frames that come by themselves, from an open capture."""
+
+    live, count = True, None
+
+    def __init__(self, name: str, capture: Any) -> None:
+        self._name, self._capture = name, capture
+        fps = capture.get(cv2.CAP_PROP_FPS)
+        self.fps: float | None = fps if 0 < fps < 1000 else 30.0
+
+    def __enter__(self) -> _Live:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._capture.release()
+
+    def __iter__(self) -> Iterator[Frame]:
+        start, index = time.monotonic(), 0
+        while True:
+            good, pixels = self._capture.read()
+            if not good:
+                raise SourceLostError(f"{self._name} gave {index} frames and then no more")
+            yield Frame(
+                np.asarray(pixels, np.uint8), index, time.monotonic() - start, clock=time.time()
+            )
+            index += 1
+
+
+class Camera(_Live):
+    """A USB camera through Video4Linux.
+
+    Args:
+        device: Its number, or ``/dev/videoN``.
+        width: Columns to ask for.
+        height: Rows to ask for.
+        fps: Frames a second to ask for.
+
+    Raises:
+        SourceError: It does not open.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        *,
+        width: int | None = None,
+        height: int | None = None,
+        fps: float | None = None,
+    ) -> None:
+        number = int(device) if device.isdigit() else device
+        capture = cv2.VideoCapture(number, cv2.CAP_V4L2)
+        if not capture.isOpened():
+            raise SourceError(
+                f"camera {device} does not open: not plugged in, used by another program, or not"
+                " permitted (v4l2-ctl --list-devices shows what is there)"
+            )
+        # Raw pictures fill a USB 2 bus at a few frames a second; and a queue of old frames is
+        # what makes live pictures lag.
+        capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        for prop, value in (
+            (cv2.CAP_PROP_FRAME_WIDTH, width),
+            (cv2.CAP_PROP_FRAME_HEIGHT, height),
+            (cv2.CAP_PROP_FPS, fps),
+        ):
+            if value is not None:
+                capture.set(prop, value)
+        super().__init__(f"camera {device}", capture)
+
+
+class Stream(_Live):
+    """A network stream through FFmpeg: RTSP, HTTP, HLS.
+
+    Args:
+        url: Where it is.
+
+    Raises:
+        SourceError: It does not open.
+    """
+
+    def __init__(self, url: str) -> None:
+        capture = cv2.VideoCapture(
+            url, cv2.CAP_FFMPEG, [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 10_000, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 10_000]
+        )  # fmt: skip
+        if not capture.isOpened():
+            raise SourceError(f"the stream {url} does not open: check the address and the network")
+        super().__init__(url, capture)

@@ -1,0 +1,62 @@
+"""Video in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge_fer.errors import SourceError
+from edge_fer.frame import Frame
+
+
+class Video:
+    """A video file frame by frame, none lost; rotated as the file asks.
+
+    Args:
+        path: The file.
+
+    Raises:
+        SourceError: It is no video that FFmpeg can read.
+    """
+
+    live = False
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+        if not self._capture.isOpened():
+            raise SourceError(f"{path} is neither a picture nor a video, or is broken or cut short")
+        fps, count = (
+            self._capture.get(cv2.CAP_PROP_FPS),
+            self._capture.get(cv2.CAP_PROP_FRAME_COUNT),
+        )
+        self.fps: float | None = fps if 0 < fps < 1000 else 25.0
+        self.count: int | None = int(count) if count > 0 else None
+
+    def __enter__(self) -> Video:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._capture.release()
+
+    def __iter__(self) -> Iterator[Frame]:
+        index = 0
+        while True:
+            # Asked before the read: it is then the time of the frame that the read will give.
+            seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            good, pixels = self._capture.read()
+            if not good:
+                break
+            if index and seconds <= 0:  # a container without timestamps
+                seconds = index / (self.fps or 25)
+            yield Frame(np.asarray(pixels, np.uint8), index, max(seconds, 0.0))
+            index += 1
+        # Containers only estimate their length, so a few frames less are no fault.
+        if not index or (self.count and index < 0.9 * self.count - 2):
+            raise SourceError(
+                f"{self._path} is broken or cut short: {index} of {self.count or 'unknown'} frames"
+                " could be read"
+            )

@@ -1,0 +1,1 @@
+"""Training: data sets, networks, recipes, the training loop and its reports."""

@@ -1,0 +1,212 @@
+"""Reading FER-2013 in the forms its users have it.
+
+* the challenge's ``fer2013.csv`` (``emotion,pixels,Usage``), ``fer2013.tar.gz`` with it inside, and
+  ``icml_face_data.csv`` (``emotion, Usage, pixels``);
+* Kaggle's folder or zip of JPEG files (``train/happy/Training_123.jpg``), the split taken from the
+  file name, else from the folder;
+* any folder or zip with one sub-folder a class.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+import tarfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_fer.card import InputSpec
+from edge_fer.crop import prepare
+from edge_fer.errors import DataError
+from edge_fer.labels import FER_LABELS, class_number
+from edge_fer.train.dataset import PRIVATE, PUBLIC, TRAINING, Dataset, stratified
+
+SIDE = 48
+"""Height and width of FER-2013's pictures."""
+
+PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm"})
+_SPLIT_WORDS = {
+    "training": TRAINING,
+    "train": TRAINING,
+    "publictest": PUBLIC,
+    "public": PUBLIC,
+    "validation": PUBLIC,
+    "valid": PUBLIC,
+    "val": PUBLIC,
+    "privatetest": PRIVATE,
+    "private": PRIVATE,
+    "test": PRIVATE,
+}
+_UNKNOWN = 255
+
+
+def load(path: Path, seed: int = 0) -> Dataset:
+    """Read a data set; duplicates across splits leave training.
+
+    A set without a validation split gives a tenth of its training pictures to it, stratified over
+    the classes; a set without any split is divided 80:10:10 the same way.
+
+    Args:
+        path: A ``.csv``, ``.tar.gz``, ``.zip`` or folder.
+        seed: Chooses the pictures where a split has to be made.
+
+    Raises:
+        DataError: It does not exist, is none of these, or a row or picture in it is broken.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder; give FER-2013 as .csv, .tar.gz, .zip or folder")
+    kind = "".join(path.suffixes[-2:]).lower()
+    if path.is_dir():
+        raw = _from_pictures(_folder_files(path), str(path))
+    elif kind.endswith(".csv"):
+        with path.open(newline="", encoding="utf-8", errors="replace") as f:
+            raw = _from_csv(f, str(path))
+    elif kind.endswith((".tar.gz", ".tgz", ".tar")):
+        raw = _from_tar(path)
+    elif kind.endswith(".zip"):
+        raw = _from_zip(path)
+    else:
+        raise DataError(f"{path} is no data set; give FER-2013 as .csv, .tar.gz, .zip or folder")
+    return _with_splits(raw, seed).without_leaks()
+
+
+def _from_csv(lines: Iterable[str], where: str) -> Dataset:
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    rows = csv.reader(lines)
+    try:
+        header = [name.strip().lower() for name in next(rows, [])]
+        if not {"emotion", "pixels"} <= set(header):
+            raise DataError(f"{where}: the first line must name the columns emotion, pixels, Usage")
+        emotion, pixels = header.index("emotion"), header.index("pixels")
+        usage = header.index("usage") if "usage" in header else None
+        pictures, labels, splits = [], [], []
+        for row in rows:
+            if not row:
+                continue
+            line = f"{where}, line {rows.line_num}"
+            if len(row) != len(header):
+                raise DataError(f"{line}: {len(row)} columns where the first line names {len(header)}")
+            pictures.append(_pixels(row[pixels], line))
+            labels.append(_label(row[emotion], line))
+            splits.append(_UNKNOWN if usage is None else _split(row[usage], line))
+    except csv.Error as e:
+        raise DataError(f"{where}, line {rows.line_num}: not a CSV row ({e})") from e
+    return _assemble(pictures, labels, splits, where)
+
+
+def _pixels(text: str, line: str) -> NDArray[np.uint8]:
+    words = text.split()
+    if len(words) != SIDE * SIDE:
+        raise DataError(f"{line}: {len(words)} pixels where {SIDE}x{SIDE} = {SIDE * SIDE} are needed")
+    try:
+        values = np.array(words, np.int32)
+    except (ValueError, OverflowError) as e:
+        raise DataError(f"{line}: a pixel is not a whole number") from e
+    if values.min() < 0 or values.max() > 255:
+        raise DataError(f"{line}: a pixel lies outside 0..255")
+    return values.astype(np.uint8).reshape(SIDE, SIDE)
+
+
+def _label(text: str, line: str) -> int:
+    number = class_number(text)
+    if number is None:
+        raise DataError(f"{line}: emotion {text.strip()!r} is not one of 0..{len(FER_LABELS) - 1}")
+    return number
+
+
+def _split(text: str, line: str) -> int:
+    split = _SPLIT_WORDS.get(text.strip().lower())
+    if split is None:
+        raise DataError(f"{line}: usage {text.strip()!r} is not Training, PublicTest or PrivateTest")
+    return split
+
+
+def _from_tar(path: Path) -> Dataset:
+    try:
+        with tarfile.open(path) as tar:
+            for member in tar:
+                if member.isfile() and member.name.lower().endswith(".csv"):
+                    content = tar.extractfile(member)
+                    assert content is not None  # a regular file has content
+                    with io.TextIOWrapper(content, "utf-8", "replace", newline="") as f:
+                        return _from_csv(f, f"{path}:{member.name}")
+    except (tarfile.TarError, EOFError, OSError) as e:
+        raise DataError(f"{path} is not a whole tar archive ({e})") from e
+    raise DataError(f"{path} holds no .csv file; give the challenge's fer2013.tar.gz")
+
+
+def _from_zip(path: Path) -> Dataset:
+    try:
+        with zipfile.ZipFile(path) as z:
+            names = sorted(n for n in z.namelist() if not n.endswith("/"))
+            tables = [n for n in names if n.lower().endswith(".csv")]
+            if any(PurePosixPath(n).suffix.lower() in PICTURES for n in names):
+                return _from_pictures(((n, z.read(n)) for n in names), str(path))
+            for name in tables:
+                with io.TextIOWrapper(z.open(name), "utf-8", "replace", newline="") as f:
+                    return _from_csv(f, f"{path}:{name}")
+    except (zipfile.BadZipFile, OSError, EOFError) as e:
+        raise DataError(f"{path} is not a whole zip archive ({e})") from e
+    raise DataError(f"{path} holds neither pictures nor a .csv file")
+
+
+def _folder_files(path: Path) -> Iterator[tuple[str, bytes]]:
+    for file in sorted(p for p in path.rglob("*") if p.is_file()):
+        if file.suffix.lower() in PICTURES:
+            yield file.relative_to(path).as_posix(), file.read_bytes()
+
+
+def _from_pictures(files: Iterable[tuple[str, bytes]], where: str) -> Dataset:
+    spec = InputSpec(SIDE, SIDE)
+    pictures, labels, splits = [], [], []
+    for name, content in files:
+        place = PurePosixPath(name)
+        if place.suffix.lower() not in PICTURES or place.name.startswith("."):
+            continue
+        number = class_number(place.parent.name)
+        if number is None:
+            raise DataError(
+                f"{where}: {name} does not lie in a folder named after an emotion"
+                f" ({', '.join(FER_LABELS)})"
+            )
+        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
+        if picture is None:
+            raise DataError(f"{where}: {name} is not a picture, or is cut short")
+        pictures.append(prepare(np.asarray(picture, np.uint8), spec)[..., 0])
+        labels.append(number)
+        splits.append(_split_of_name(place))
+    return _assemble(pictures, labels, splits, where)
+
+
+def _split_of_name(place: PurePosixPath) -> int:
+    words = [place.stem.split("_")[0], *reversed(place.parts[:-2])]
+    return next((_SPLIT_WORDS[w.lower()] for w in words if w.lower() in _SPLIT_WORDS), _UNKNOWN)
+
+
+def _assemble(
+    pictures: list[NDArray[np.uint8]], labels: list[int], splits: list[int], where: str
+) -> Dataset:
+    if not pictures:
+        raise DataError(f"{where} holds no pictures; give FER-2013 as .csv, .tar.gz, .zip or folder")
+    return Dataset(
+        pixels=np.stack(pictures),
+        labels=np.array(labels, np.int64),
+        splits=np.array(splits, np.uint8),
+        rows=np.arange(len(labels), dtype=np.int64),
+    )
+
+
+def _with_splits(data: Dataset, seed: int) -> Dataset:
+    splits = data.splits.copy()
+    splits[splits == _UNKNOWN] = TRAINING
+    for held_out, share in ((PRIVATE, 0.1), (PUBLIC, 0.1)):
+        if not (splits == held_out).any():
+            training = np.flatnonzero(splits == TRAINING)
+            splits[training[stratified(data.labels[training], share, seed + held_out)]] = held_out
+    return Dataset(data.pixels, data.labels, splits, data.rows, data.names)

@@ -1,0 +1,172 @@
+"""A recipe: all that decides a training run, as a file of plain data."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, dataclass, field, fields, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from edge_fer.card import InputSpec
+from edge_fer.errors import EdgeFerError, RecipeError
+from edge_fer.train.augment import Augment
+
+DEFAULT_RECIPE = "fer-base"
+PRECISIONS = ("float32", "mixed_bfloat16")
+
+
+@dataclass(frozen=True)
+class Network:
+    """Which network, and its options (see ``networks``)."""
+
+    name: str = "residual"
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """Stochastic gradient descent with Nesterov momentum and a cosine schedule.
+
+    Attributes:
+        peak: Highest learning rate.
+        momentum: Nesterov momentum.
+        weight_decay: Decoupled decay of kernels, times the learning rate, each step.
+        warmup: Epochs over which the learning rate rises from zero.
+        average: Decay, a step, of the running average of the weights that is validated and kept.
+        clip: Largest norm of the gradient.
+    """
+
+    peak: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 5e-3
+    warmup: float = 2
+    average: float = 0.999
+    clip: float = 5.0
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Cross-entropy.
+
+    Attributes:
+        smoothing: Label smoothing (Szegedy et al. 2015).
+        balance: How far rare classes weigh more: a class of n pictures weighs n ** -balance;
+            0 is every picture alike, 1 is every class alike.
+    """
+
+    smoothing: float = 0.1
+    balance: float = 0.25
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides a training run.
+
+    Attributes:
+        name: The model's name.
+        epochs: Passes over the training split.
+        batch: Pictures a step.
+        seed: Decides weights, order and augmentation.
+        precision: ``"float32"`` or ``"mixed_bfloat16"``.
+        patience: Epochs without a better validation accuracy after which training stops.
+        input: What the network takes.
+        network: Which network.
+        optimizer: How it learns.
+        loss: What it minimises.
+        augment: How training pictures are changed.
+    """
+
+    name: str = DEFAULT_RECIPE
+    epochs: int = 40
+    batch: int = 128
+    seed: int = 1
+    precision: str = "mixed_bfloat16"
+    patience: int = 20
+    input: InputSpec = field(default_factory=InputSpec)
+    network: Network = field(default_factory=Network)
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    loss: Loss = field(default_factory=Loss)
+    augment: Augment = field(default_factory=Augment)
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise RecipeError(f"precision {self.precision!r} is not one of {', '.join(PRECISIONS)}")
+        for name in ("epochs", "batch", "patience"):
+            if getattr(self, name) < 1:
+                raise RecipeError(f"{name} is {getattr(self, name)}; give 1 or more")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The recipe as plain data, as the card and the checkpoint hold it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any], where: str = "recipe") -> Recipe:
+        """Read a recipe from plain data; what is not given keeps its default.
+
+        Raises:
+            RecipeError: A key is unknown or a value is of the wrong kind.
+        """
+        sections = {
+            "input": InputSpec,
+            "network": Network,
+            "optimizer": Optimizer,
+            "loss": Loss,
+            "augment": Augment,
+        }
+        values = dict(raw)
+        try:
+            for key, section in sections.items():
+                if key in values:
+                    values[key] = _known(section, values[key], f"{where}, [{key}]")
+            recipe: Recipe = _known(cls, values, where)
+        except (TypeError, ValueError) as e:
+            raise RecipeError(f"{where}: a value is of the wrong kind ({e})") from e
+        return recipe
+
+    def with_changes(self, **changes: Any) -> Recipe:
+        """A copy with the given fields changed; those given as None stay."""
+        return replace(self, **{k: v for k, v in changes.items() if v is not None})
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with the package."""
+    folder = resources.files("edge_fer.train.recipes")
+    return sorted(p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml"))
+
+
+def load_recipe(name: str) -> Recipe:
+    """Read a recipe by name or from a file.
+
+    Args:
+        name: One of ``recipe_names()``, or a path to a ``.toml`` file.
+
+    Raises:
+        RecipeError: There is none, or it cannot be used.
+    """
+    if name in recipe_names():
+        text = (resources.files("edge_fer.train.recipes") / f"{name}.toml").read_text("utf-8")
+    else:
+        try:
+            text = Path(name).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as e:
+            raise RecipeError(
+                f"recipe {name!r} is neither a readable file nor one of {', '.join(recipe_names())}"
+            ) from e
+    try:
+        return Recipe.from_dict(tomllib.loads(text), name)
+    except tomllib.TOMLDecodeError as e:
+        raise RecipeError(f"{name}: not a TOML file ({e})") from e
+
+
+def _known(kind: type[Any], values: dict[str, Any], where: str) -> Any:
+    known = {f.name: f for f in fields(kind)}
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise RecipeError(f"{where}: unknown key {unknown[0]!r}; known are {', '.join(known)}")
+    try:
+        return kind(**values)
+    except RecipeError:
+        raise
+    except EdgeFerError as e:
+        raise RecipeError(f"{where}: {e}") from e
