@@ -159,14 +159,22 @@ def convert(
             metrics=metrics,
             macs=macs(model),
         )
-        results.append(Converted(card, flatbuffer, scores, drop, agreement, layers, paths[precision]))
+        results.append(
+            Converted(card, flatbuffer, scores, drop, agreement, layers, paths[precision])
+        )
     return [_written(result) for result in results]
 
 
 def _written(result: Converted) -> Converted:
     card = pack(result.flatbuffer, result.card, result.path)
     return Converted(
-        card, result.flatbuffer, result.public, result.drop, result.agreement, result.layers, result.path
+        card,
+        result.flatbuffer,
+        result.public,
+        result.drop,
+        result.agreement,
+        result.layers,
+        result.path,
     )
 
 

@@ -212,5 +212,7 @@ def unpack(path: Path) -> tuple[bytes, Card]:
     card = Card.from_json(text, str(path))
     model = content[:start]
     if card.sha256 and hashlib.sha256(model).hexdigest() != card.sha256:
-        raise ModelError(f"{path}: the model is not the one its card was written for; fetch it again")
+        raise ModelError(
+            f"{path}: the model is not the one its card was written for; fetch it again"
+        )
     return model, card

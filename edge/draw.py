@@ -54,7 +54,11 @@ def _draw_face(canvas: NDArray[np.uint8], face: Face) -> None:
 
 
 def _tag(
-    canvas: NDArray[np.uint8], text: str, corner: tuple[int, int], size: float, color: tuple[int, ...]
+    canvas: NDArray[np.uint8],
+    text: str,
+    corner: tuple[int, int],
+    size: float,
+    color: tuple[int, ...],
 ) -> None:
     """Text on a filled box above a corner, moved so that it stays inside the picture."""
     (w, h), below = cv2.getTextSize(text, _FONT, size, 1)
@@ -71,7 +75,7 @@ def _tag(
 def _bars(
     canvas: NDArray[np.uint8], face: Face, box: tuple[int, int, int, int], size: float
 ) -> None:
-    """The probabilities as bars beside the box: on the right, or on the left where there is room."""
+    """The probabilities as bars on the right of the box, or on the left where there is no room."""
     small = max(0.3, size * 0.62)
     (text, tall), _ = cv2.getTextSize("surprise", _FONT, small, 1)
     row, pad = round(tall * 1.7), max(3, round(5 * size))
@@ -88,9 +92,7 @@ def _bars(
     for number, (name, share) in enumerate(face.probabilities.items()):
         base = y + pad + number * row
         color = _COLORS.get(name, _WHITE)
-        cv2.putText(
-            canvas, name, (x + pad, base + tall), _FONT, small, _WHITE, 1, cv2.LINE_AA
-        )
+        cv2.putText(canvas, name, (x + pad, base + tall), _FONT, small, _WHITE, 1, cv2.LINE_AA)
         left = x + text + 2 * pad
         cv2.rectangle(canvas, (left, base), (left + length, base + tall), (90, 90, 90), 1)
         end = left + round(length * share)

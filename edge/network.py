@@ -32,7 +32,9 @@ class Network:
         inputs = self._interpreter.get_input_details()
         outputs = self._interpreter.get_output_details()
         if len(inputs) != 1 or len(outputs) != 1:
-            raise ModelError(f"{where} has {len(inputs)} inputs and {len(outputs)} outputs, not one each")
+            raise ModelError(
+                f"{where} has {len(inputs)} inputs and {len(outputs)} outputs, not one each"
+            )
         (source,), (result,) = inputs, outputs
         if len(source["shape"]) != 4 or len(result["shape"]) != 2:
             raise ModelError(f"{where} does not take one picture and give one row of numbers")
@@ -46,9 +48,7 @@ class Network:
                 f" not {source['quantization']}; convert the model with edge-fer convert"
             )
         self._input, self._output = source["index"], result["index"]
-        self._scale, self._zero = (
-            result["quantization"] if result["dtype"] == np.int8 else (1.0, 0)
-        )
+        self._scale, self._zero = result["quantization"] if result["dtype"] == np.int8 else (1.0, 0)
         self.input_shape: tuple[int, ...] = tuple(int(x) for x in source["shape"][1:])
         self.classes = int(result["shape"][1])
 
@@ -60,11 +60,8 @@ class Network:
         """
         out = np.empty((len(pictures), self.classes), np.float32)
         for row, picture in zip(out, pictures, strict=True):
-            if self._int8:
-                # pixel - 128 as a signed byte is the pixel with its top bit flipped
-                pixels = (picture ^ _FLIP).view(np.int8)
-            else:
-                pixels = picture.astype(np.float32)
+            # pixel - 128 as a signed byte is the pixel with its top bit flipped
+            pixels = (picture ^ _FLIP).view(np.int8) if self._int8 else picture.astype(np.float32)
             self._interpreter.set_tensor(self._input, pixels[None])
             self._interpreter.invoke()
             raw = self._interpreter.get_tensor(self._output)[0]

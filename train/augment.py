@@ -38,9 +38,7 @@ class Augment:
     blur: float = 0.1
     erase: float = 0.25
 
-    def __call__(
-        self, pictures: NDArray[np.uint8], rng: np.random.Generator
-    ) -> NDArray[np.uint8]:
+    def __call__(self, pictures: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
         """Change every picture in its own way.
 
         Args:

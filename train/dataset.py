@@ -71,7 +71,9 @@ class Dataset:
         """The set without the training pictures that the public or private split holds too."""
         keys = [hashlib.blake2b(p.tobytes(), digest_size=16).digest() for p in self.pixels]
         held_out = {k for k, s in zip(keys, self.splits, strict=True) if s != TRAINING}
-        keep = np.array([s != TRAINING or k not in held_out for k, s in zip(keys, self.splits, strict=True)])
+        keep = np.array(
+            [s != TRAINING or k not in held_out for k, s in zip(keys, self.splits, strict=True)]
+        )
         return replace(self.take(keep), dropped=self.dropped + int((~keep).sum()))
 
     def fingerprint(self) -> str:

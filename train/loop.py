@@ -98,12 +98,15 @@ def train(
     training, validation = data.split("training"), data.split("public")
     checkpoint = out / CHECKPOINT
     if checkpoint.exists() and not resume:
-        raise InputError(f"{out} already holds a run; add --resume to go on with it, or choose another --out")
+        raise InputError(
+            f"{out} already holds a run; add --resume to go on with it, or choose another --out"
+        )
 
+    batches, pictures = Batches(training, recipe), validation.prepared(recipe.input)
     keras.utils.set_random_seed(recipe.seed)
     keras.config.set_dtype_policy(recipe.precision)
     try:
-        model = _compiled(recipe, math.ceil(len(training) / recipe.batch), len(data.names))
+        model = _compiled(recipe, len(batches), len(data.names))
     finally:
         keras.config.set_dtype_policy("float32")
     if start is not None:
@@ -114,11 +117,10 @@ def train(
     best = average.weights
     if checkpoint.exists():
         best = _restore(checkpoint, model, average, state)
-    pictures = validation.prepared(recipe.input)
 
     while state.epoch < recipe.epochs and state.epoch - state.best_epoch < recipe.patience:
         began = time.monotonic()
-        batches = Batches(training, recipe, state.epoch)
+        batches.start(state.epoch)
         reporter = _Reporter(state.epoch + 1, len(batches), on_progress)
         fitted = model.fit(batches, verbose=0, callbacks=[average, reporter], shuffle=False)
         with average.in_place():
@@ -141,7 +143,9 @@ def train(
             best = [w.copy() for w in average.weights]
         _save(checkpoint, model, average, best, state)
         _write_history(out / HISTORY, state.history)
-        on_progress(Progress(state.epoch, len(batches), len(batches), row["loss"], row["accuracy"], row))
+        on_progress(
+            Progress(state.epoch, len(batches), len(batches), row["loss"], row["accuracy"], row)
+        )
 
     _write_history(out / HISTORY, state.history)
     final = build(recipe.network.name, recipe.input, len(data.names), recipe.network.options)
@@ -157,20 +161,25 @@ def train(
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """One epoch of augmented training batches; the same seed and epoch give the same batches.
+    """Augmented training batches; the same seed and epoch give the same batches.
 
     Args:
         data: The training split.
         recipe: Batch size, seed, input, augmentation and class weights.
-        epoch: Number of the epoch, from 0.
     """
 
-    def __init__(self, data: Dataset, recipe: Recipe, epoch: int) -> None:
+    def __init__(self, data: Dataset, recipe: Recipe) -> None:
         super().__init__(workers=1)
         self._pictures, self._labels = data.prepared(recipe.input), data.labels
-        self._recipe, self._epoch, self._classes = recipe, epoch, len(data.names)
-        self._order = np.random.default_rng([recipe.seed, epoch]).permutation(len(data))
+        self._recipe, self._classes = recipe, len(data.names)
         self._weights = class_weights(data.labels, len(data.names), recipe.loss.balance)
+        self.start(0)
+
+    def start(self, epoch: int) -> None:
+        """Put the pictures in the order of an epoch, counted from 0."""
+        self._epoch = epoch
+        rng = np.random.default_rng([self._recipe.seed, epoch])
+        self._order = rng.permutation(len(self._labels))
 
     def __len__(self) -> int:
         return math.ceil(len(self._labels) / self._recipe.batch)
@@ -230,7 +239,9 @@ def _start_from(model: keras.Model, path: Path) -> None:
     try:
         model.set_weights(other.get_weights())
     except ValueError as e:
-        raise ModelError(f"{path} is not of the recipe's network; train from the recipe it was made with") from e
+        raise ModelError(
+            f"{path} is not of the recipe's network; train from the recipe it was made with"
+        ) from e
 
 
 class _Average(keras.callbacks.Callback):  # type: ignore[misc]
@@ -320,7 +331,9 @@ def _restore(
             saved = _State(**json.loads(str(arrays["state"])))
             if saved.recipe != json.loads(json.dumps(state.recipe)) or saved.data != state.data:
                 what = "data" if saved.data != state.data else "recipe, seed or number of epochs"
-                raise InputError(f"{path.parent} holds a run with another {what}; choose another --out")
+                raise InputError(
+                    f"{path.parent} holds a run with another {what}; choose another --out"
+                )
             for i, variable in enumerate(model.variables):
                 variable.assign(arrays[f"model/{i}"])
             for i, variable in enumerate(model.optimizer.variables):

@@ -43,12 +43,12 @@ class Scores:
     @property
     def precision(self) -> NDArray[np.float64]:
         """Of the pictures called a class, the share that are of it, [C]; 0 where none was."""
-        return np.diag(self.confusion) / np.maximum(self.confusion.sum(0), 1)
+        return np.asarray(np.diag(self.confusion) / np.maximum(self.confusion.sum(0), 1))
 
     @property
     def recall(self) -> NDArray[np.float64]:
         """Of the pictures of a class, the share called so, [C]."""
-        return np.diag(self.confusion) / np.maximum(self.confusion.sum(1), 1)
+        return np.asarray(np.diag(self.confusion) / np.maximum(self.confusion.sum(1), 1))
 
     @property
     def f1(self) -> NDArray[np.float64]:
@@ -98,9 +98,7 @@ def score(logits: Logits, labels: Labels, names: tuple[str, ...], temperature: f
     )
 
 
-def calibration_error(
-    probabilities: NDArray[np.float32], labels: Labels, bins: int = 15
-) -> float:
+def calibration_error(probabilities: NDArray[np.float32], labels: Labels, bins: int = 15) -> float:
     """Expected calibration error over equal-width bins of confidence (Guo et al. 2017)."""
     confidence = probabilities.max(1)
     right = probabilities.argmax(1) == labels

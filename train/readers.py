@@ -60,7 +60,9 @@ def load(path: Path, seed: int = 0) -> Dataset:
         DataError: It does not exist, is none of these, or a row or picture in it is broken.
     """
     if not path.exists():
-        raise DataError(f"{path}: no such file or folder; give FER-2013 as .csv, .tar.gz, .zip or folder")
+        raise DataError(
+            f"{path}: no such file or folder; give FER-2013 as .csv, .tar.gz, .zip or folder"
+        )
     kind = "".join(path.suffixes[-2:]).lower()
     if path.is_dir():
         raw = _from_pictures(_folder_files(path), str(path))
@@ -91,7 +93,9 @@ def _from_csv(lines: Iterable[str], where: str) -> Dataset:
                 continue
             line = f"{where}, line {rows.line_num}"
             if len(row) != len(header):
-                raise DataError(f"{line}: {len(row)} columns where the first line names {len(header)}")
+                raise DataError(
+                    f"{line}: {len(row)} columns where the first line names {len(header)}"
+                )
             pictures.append(_pixels(row[pixels], line))
             labels.append(_label(row[emotion], line))
             splits.append(_UNKNOWN if usage is None else _split(row[usage], line))
@@ -103,7 +107,9 @@ def _from_csv(lines: Iterable[str], where: str) -> Dataset:
 def _pixels(text: str, line: str) -> NDArray[np.uint8]:
     words = text.split()
     if len(words) != SIDE * SIDE:
-        raise DataError(f"{line}: {len(words)} pixels where {SIDE}x{SIDE} = {SIDE * SIDE} are needed")
+        raise DataError(
+            f"{line}: {len(words)} pixels where {SIDE}x{SIDE} = {SIDE * SIDE} are needed"
+        )
     try:
         values = np.array(words, np.int32)
     except (ValueError, OverflowError) as e:
@@ -123,7 +129,9 @@ def _label(text: str, line: str) -> int:
 def _split(text: str, line: str) -> int:
     split = _SPLIT_WORDS.get(text.strip().lower())
     if split is None:
-        raise DataError(f"{line}: usage {text.strip()!r} is not Training, PublicTest or PrivateTest")
+        raise DataError(
+            f"{line}: usage {text.strip()!r} is not Training, PublicTest or PrivateTest"
+        )
     return split
 
 
@@ -193,7 +201,9 @@ def _assemble(
     pictures: list[NDArray[np.uint8]], labels: list[int], splits: list[int], where: str
 ) -> Dataset:
     if not pictures:
-        raise DataError(f"{where} holds no pictures; give FER-2013 as .csv, .tar.gz, .zip or folder")
+        raise DataError(
+            f"{where} holds no pictures; give FER-2013 as .csv, .tar.gz, .zip or folder"
+        )
     return Dataset(
         pixels=np.stack(pictures),
         labels=np.array(labels, np.int64),

@@ -132,7 +132,9 @@ class Recipe:
 def recipe_names() -> list[str]:
     """Names of the recipes that come with the package."""
     folder = resources.files("edge_fer.train.recipes")
-    return sorted(p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml"))
+    return sorted(
+        p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml")
+    )
 
 
 def load_recipe(name: str) -> Recipe:

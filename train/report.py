@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from edge_fer.figures import save_figure
 from edge_fer.files import write_whole
 from edge_fer.train.metrics import Scores
 
@@ -61,23 +61,15 @@ def confusion(scores: Scores) -> Figure:
     axes.set_xticks(places, scores.names, rotation=45, ha="right")
     axes.set_yticks(places, scores.names)
     axes.set(
-        xlabel="predicted", ylabel="true",
+        xlabel="predicted",
+        ylabel="true",
         title=f"accuracy {scores.accuracy:.1%}, macro-F1 {scores.macro_f1:.3f}, n = {scores.n}",
-    )  # fmt: skip
+    )
     for row in places:
         for col in places:
             color = "white" if shares[row, col] > 0.5 else "black"
-            axes.text(col, row, f"{100 * shares[row, col]:.0f}", ha="center", va="center", color=color)
+            axes.text(
+                col, row, f"{100 * shares[row, col]:.0f}", ha="center", va="center", color=color
+            )
     figure.colorbar(image, ax=axes, label="share of the true class")
     return figure
-
-
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, whole or not at all.
-
-    Raises:
-        StorageError: The file cannot be written.
-    """
-    FigureCanvasAgg(figure)
-    with write_whole(path) as part:
-        figure.savefig(part, dpi=120, format="png")

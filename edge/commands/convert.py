@@ -17,19 +17,48 @@ _PRECISIONS = ("float32", "float16", "dynamic", "int8")
 
 @click.command("convert", short_help="Convert a Keras model to TFLite, int8 first of all.")
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--data", required=True, type=click.Path(path_type=Path),
-              help="FER-2013: calibrates from its training split, judges on PublicTest.")  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path),
-              help="A .tflite file or a folder. Default: beside the model.")  # fmt: skip
-@click.option("--precision", type=click.Choice([*_PRECISIONS, "all"]), default="int8", show_default=True)
-@click.option("--max-drop", type=float, default=0.5, show_default=True,
-              help="Points of accuracy that may be lost against float32; below 0 demands a gain.")  # fmt: skip
-@click.option("--calibration", type=click.IntRange(1), default=512, show_default=True,
-              help="Number of training pictures that calibrate int8.")  # fmt: skip
-@click.option("--coverage", type=click.FloatRange(0, 1), default=0.8, show_default=True,
-              help="Share of readings that is to be certain.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True,
-              help="Chooses the calibration pictures.")  # fmt: skip
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="FER-2013: calibrates from its training split, judges on PublicTest.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="A .tflite file or a folder. Default: beside the model.",
+)
+@click.option(
+    "--precision", type=click.Choice([*_PRECISIONS, "all"]), default="int8", show_default=True
+)
+@click.option(
+    "--max-drop",
+    type=float,
+    default=0.5,
+    show_default=True,
+    help="Points of accuracy that may be lost against float32; below 0 demands a gain.",
+)
+@click.option(
+    "--calibration",
+    type=click.IntRange(1),
+    default=512,
+    show_default=True,
+    help="Number of training pictures that calibrate int8.",
+)
+@click.option(
+    "--coverage",
+    type=click.FloatRange(0, 1),
+    default=0.8,
+    show_default=True,
+    help="Share of readings that is to be certain.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Chooses the calibration pictures.",
+)
 @click.option("--test", is_flag=True, help="Also score PrivateTest, for a model to be released.")
 def command(
     model: Path,
@@ -67,9 +96,16 @@ def command(
     from edge_fer.train.readers import load
 
     results = convert(
-        model, load(data, seed), paths, max_drop=max_drop, calibration=calibration,
-        coverage=coverage, seed=seed, test=test, on_step=say,
-    )  # fmt: skip
+        model,
+        load(data, seed),
+        paths,
+        max_drop=max_drop,
+        calibration=calibration,
+        coverage=coverage,
+        seed=seed,
+        test=test,
+        on_step=say,
+    )
     _report(results)
 
 

@@ -1,3 +1,46 @@
+"""``edge-fer evaluate``: how right a model is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
 import click
-@click.command("x")
-def command(): ...
+
+from edge_fer.commands.talk import scores_table, write_json
+
+
+@click.command("evaluate", short_help="Score a model on FER-2013.")
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="FER-2013: .csv, .tar.gz, .zip, or a folder.",
+)
+@click.option(
+    "--split",
+    type=click.Choice(["training", "public", "private"]),
+    default="public",
+    show_default=True,
+    help="public to choose by, private to test once.",
+)
+@click.option("--json", "json_to", metavar="PATH|-", help="Also as JSON; - is standard output.")
+def command(model: Path, data: Path, split: str, json_to: str | None) -> None:
+    """Score MODEL: a .tflite file with its card, a shipped model's name, or a Keras model.
+
+    Every picture counts once, as it is: no crops, no mirroring.
+    """
+    from edge_fer.models import find_model
+
+    model = find_model(model)
+
+    from edge_fer.benchmarks.accuracy import check_model, evaluate
+    from edge_fer.train.readers import load
+
+    check_model(model)
+    dataset = load(data)
+    scores = evaluate(model, dataset, split)
+    scores_table(f"{model.name} on {split}", scores)
+    if json_to:
+        facts = {"model": str(model), "data": dataset.describe(), "split": split}
+        write_json({**facts, **scores.to_dict()}, json_to)

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 @click.command("run", short_help="Read emotions from a camera, pictures or a video.")
 @click.argument("source", default="0")
-@click.option("--model", default="fer-base", show_default=True, help="Shipped model, or a .tflite file.")
+@click.option(
+    "--model", default="fer-base", show_default=True, help="Shipped model, or a .tflite file."
+)
 @click.option(
     "--detector",
     type=click.Choice(["auto", "mediapipe", "blazeface"]),
@@ -29,15 +31,30 @@ if TYPE_CHECKING:
     show_default=True,
     help="auto: MediaPipe where it is installed and runs, else BlazeFace on LiteRT.",
 )
-@click.option("--min-score", type=click.FloatRange(0.01, 0.99), default=0.5, show_default=True,
-              help="Faces the detector is less sure of are left out.")  # fmt: skip
-@click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True,
-              help="Threads of the networks.")  # fmt: skip
-@click.option("--save", type=click.Path(path_type=Path),
-              help="Annotated video (.mp4), picture, or folder of pictures.")  # fmt: skip
+@click.option(
+    "--min-score",
+    type=click.FloatRange(0.01, 0.99),
+    default=0.5,
+    show_default=True,
+    help="Faces the detector is less sure of are left out.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Threads of the networks.",
+)
+@click.option(
+    "--save",
+    type=click.Path(path_type=Path),
+    help="Annotated video (.mp4), picture, or folder of pictures.",
+)
 @click.option("--jsonl", metavar="PATH|-", help="One JSON line a frame; - is standard output.")
 @click.option("--csv", "table", metavar="PATH|-", help="One CSV row a face.")
-@click.option("--show/--no-show", default=None, help="Open a window. Default: at a terminal with a display.")
+@click.option(
+    "--show/--no-show", default=None, help="Open a window. Default: at a terminal with a display."
+)
 @click.option("--width", type=int, help="Columns to ask a camera for.")
 @click.option("--height", type=int, help="Rows to ask a camera for.")
 @click.option("--fps", type=float, help="Frames a second to ask a camera for.")

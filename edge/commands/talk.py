@@ -33,7 +33,13 @@ def show(table: Table) -> None:
 def progress_bar() -> Progress:
     """A bar with the time left; a terminal sees it move, a log file only what is printed."""
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     return Progress(
         TextColumn("{task.description}"),

@@ -14,17 +14,29 @@ if TYPE_CHECKING:
 
 
 @click.command("train", short_help="Train a Keras model on FER-2013.")
-@click.option("--data", required=True, type=click.Path(path_type=Path),
-              help="FER-2013: .csv, .tar.gz, .zip, or a folder.")  # fmt: skip
-@click.option("--recipe", "recipe_name", default="fer-base", show_default=True,
-              help="A recipe's name (fer-base, vgg) or a .toml file.")  # fmt: skip
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="FER-2013: .csv, .tar.gz, .zip, or a folder.",
+)
+@click.option(
+    "--recipe",
+    "recipe_name",
+    default="fer-base",
+    show_default=True,
+    help="A recipe's name (fer-base, vgg) or a .toml file.",
+)
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder. Default: runs/RECIPE.")
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder.")
 @click.option("--seed", type=click.IntRange(0), help="Instead of the recipe's.")
-@click.option("--precision", type=click.Choice(["float32", "mixed_bfloat16"]),
-              help="Instead of the recipe's.")  # fmt: skip
-@click.option("--from", "start", type=click.Path(path_type=Path), help="Start from this model's weights.")
+@click.option(
+    "--precision", type=click.Choice(["float32", "mixed_bfloat16"]), help="Instead of the recipe's."
+)
+@click.option(
+    "--from", "start", type=click.Path(path_type=Path), help="Start from this model's weights."
+)
 def command(
     data: Path,
     recipe_name: str,
@@ -51,8 +63,9 @@ def command(
     dataset = load(data, recipe.seed)
     facts = dataset.describe()
     say(
-        f"{data}: {facts['training']} training, {facts['public']} public, {facts['private']} private"
-        f" pictures; {dataset.dropped} training pictures left out that another split holds too"
+        f"{data}: {facts['training']} training, {facts['public']} public,"
+        f" {facts['private']} private pictures; {dataset.dropped} training pictures left out that"
+        " another split holds too"
     )
 
     from edge_fer.train.loop import HISTORY, MODEL, train

@@ -5,8 +5,7 @@ from __future__ import annotations
 import importlib.util
 import platform
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,14 +23,9 @@ class Detector(Protocol):
     def detect(self, frame: NDArray[np.uint8]) -> list[Face]:
         """The faces in a blue-green-red frame [H, W, 3], the surest first."""
 
-    def __enter__(self) -> Detector: ...
+    def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
 
 
 def open_detector(name: str = "auto", min_score: float = 0.5, threads: int = 1) -> Detector:
@@ -69,9 +63,7 @@ def open_detector(name: str = "auto", min_score: float = 0.5, threads: int = 1) 
     return BlazeFace(min_score, threads)
 
 
-def can_run_mediapipe(
-    machine: str | None = None, cpuinfo: Path = Path("/proc/cpuinfo")
-) -> bool:
+def can_run_mediapipe(machine: str | None = None, cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Whether importing MediaPipe is safe on this processor.
 
     MediaPipe's aarch64 wheels are compiled with the atomic instructions of ARMv8.1. A processor

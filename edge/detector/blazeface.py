@@ -7,6 +7,8 @@ give the same faces.
 
 from __future__ import annotations
 
+from typing import Self
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +43,7 @@ class BlazeFace:
         self._min_logit = np.log(min_score / (1 - min_score))
         self._anchors = _anchors()
 
-    def __enter__(self) -> BlazeFace:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -79,9 +81,7 @@ def _letterbox(
 ) -> NDArray[np.float32]:
     scale = square / SIDE
     back = np.array([[scale, 0, left], [0, scale, top]])
-    small = cv2.warpAffine(
-        frame, back, (SIDE, SIDE), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    )
+    small = cv2.warpAffine(frame, back, (SIDE, SIDE), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     rgb = cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
     return np.asarray(rgb[None] * np.float32(1 / 127.5) - np.float32(1))
 

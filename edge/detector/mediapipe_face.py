@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -28,7 +28,7 @@ class MediaPipeFace:
         )
         self._task = tasks.vision.FaceDetector.create_from_options(options)
 
-    def __enter__(self) -> MediaPipeFace:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -44,9 +44,7 @@ class MediaPipeFace:
         faces = []
         for found in self._task.detect(image).detections:
             box = found.bounding_box
-            keypoints = np.array(
-                [(p.x * width, p.y * height) for p in found.keypoints], np.float32
-            )
+            keypoints = np.array([(p.x * width, p.y * height) for p in found.keypoints], np.float32)
             corners = (box.origin_x, box.origin_y, box.width, box.height)
             faces.append(
                 Face(

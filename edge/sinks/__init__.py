@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from edge_fer.errors import InputError
 from edge_fer.frame import Reading
@@ -18,7 +18,7 @@ class Sink(Protocol):
     def write(self, reading: Reading) -> None:
         """Take one reading."""
 
-    def __enter__(self) -> Sink: ...
+    def __enter__(self) -> Self: ...
 
     def __exit__(self, *_: object) -> None: ...
 

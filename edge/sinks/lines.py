@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from edge_fer.files import storage_error
 from edge_fer.frame import Reading
@@ -76,7 +76,7 @@ class JsonLines:
     def __init__(self, path: str) -> None:
         self._lines = Lines(path)
 
-    def __enter__(self) -> JsonLines:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -100,7 +100,7 @@ class CsvTable:
         columns = "frame time source id x y width height score emotion confidence uncertain"
         self._lines.write(_csv_row([*columns.split(), *labels]))
 
-    def __enter__(self) -> CsvTable:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
 import cv2
 
@@ -24,7 +25,7 @@ class PictureSink:
         self._folder, self._name = folder, name
         self._used: set[str] = set()
 
-    def __enter__(self) -> PictureSink:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import cv2
 
@@ -39,7 +39,7 @@ class VideoSink:
         except OSError as e:
             raise storage_error(path, e) from e
 
-    def __enter__(self) -> VideoSink:
+    def __enter__(self) -> Self:
         return self
 
     def write(self, reading: Reading) -> None:
@@ -68,12 +68,12 @@ class VideoSink:
         if shutil.disk_usage(self._path.parent).free < _RESERVE:
             raise StorageError(f"{self._path} cannot be written: No space left on device")
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, *raised: object) -> None:
         try:
             if self._writer is None:
                 return
             self._writer.release()
-            if kind is not None and issubclass(kind, StorageError):
+            if any(isinstance(error, StorageError) for error in raised):
                 return
             check = cv2.VideoCapture(str(self._part), cv2.CAP_FFMPEG)
             whole = check.isOpened() and check.get(cv2.CAP_PROP_FRAME_COUNT) >= self._written - 1

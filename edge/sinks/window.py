@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import Self
 
 import cv2
 
@@ -41,7 +42,7 @@ class Window:
         self._title = title
         self.closed = False
 
-    def __enter__(self) -> Window:
+    def __enter__(self) -> Self:
         cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
         return self
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -23,7 +23,7 @@ class _Live:
         fps = capture.get(cv2.CAP_PROP_FPS)
         self.fps: float | None = fps if 0 < fps < 1000 else 30.0
 
-    def __enter__(self) -> _Live:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -95,8 +95,10 @@ class Stream(_Live):
 
     def __init__(self, url: str) -> None:
         capture = cv2.VideoCapture(
-            url, cv2.CAP_FFMPEG, [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 10_000, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 10_000]
-        )  # fmt: skip
+            url,
+            cv2.CAP_FFMPEG,
+            [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 10_000, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 10_000],
+        )
         if not capture.isOpened():
             raise SourceError(f"the stream {url} does not open: check the address and the network")
         super().__init__(url, capture)

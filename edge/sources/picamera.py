@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Self
 
 import numpy as np
 
@@ -62,7 +63,7 @@ class PiCamera:
         # The driver may round the size; rows may be padded to the memory's stride.
         self._width, self._height = got["size"]
 
-    def __enter__(self) -> PiCamera:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -75,7 +76,9 @@ class PiCamera:
             try:
                 pixels = self._camera.capture_array("main")
             except (RuntimeError, OSError) as e:
-                raise SourceLostError(f"the Pi's camera gave {index} frames and failed ({e})") from e
+                raise SourceLostError(
+                    f"the Pi's camera gave {index} frames and failed ({e})"
+                ) from e
             pixels = np.ascontiguousarray(pixels[: self._height, : self._width, :3])
             yield Frame(pixels, index, time.monotonic() - start, clock=time.time())
             index += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
 import cv2
 import numpy as np
@@ -31,7 +32,7 @@ class Pictures:
         self._files = files
         self.count: int | None = len(files)
 
-    def __enter__(self) -> Pictures:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -50,5 +51,7 @@ class Pictures:
             elif len(self._files) > 1:
                 log.warning("%s is not a picture, or is cut short: passed over", file)
         if not index:
-            what = str(self._files[0]) + (" and the files beside it" if len(self._files) > 1 else "")
+            what = str(self._files[0]) + (
+                " and the files beside it" if len(self._files) > 1 else ""
+            )
             raise SourceError(f"{what}: not a picture, or cut short; give a JPEG or PNG file, say")

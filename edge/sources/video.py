@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import cv2
 import numpy as np
@@ -36,7 +37,7 @@ class Video:
         self.fps: float | None = fps if 0 < fps < 1000 else 25.0
         self.count: int | None = int(count) if count > 0 else None
 
-    def __enter__(self) -> Video:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,0 +1,1 @@
+"""Recipes: training runs as files of plain data (see ``edge_fer.train.recipe``)."""

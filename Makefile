@@ -1,0 +1,47 @@
+# make demo    install on this machine and read the emotion of a face in a picture
+# make test    install everything and run the tests
+# make check   what CI runs: lint, types, tests
+
+PYTHON ?= $(shell deploy/find-python.sh)
+BIN := .venv/bin
+
+.PHONY: demo test lint types check format clean
+
+demo: .venv/device
+	$(BIN)/edge-fer run benchmarks/collins.jpg --no-show --save demo/collins.jpg --jsonl demo/collins.jsonl
+	@echo "Look at demo/collins.jpg; the same as data: demo/collins.jsonl"
+
+test: .venv/dev
+	$(BIN)/python -m pytest
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# mypy does not follow an editable install's import hook, so it reads an installed copy.
+types: .venv/dev
+	rm -rf build/types
+	$(BIN)/python -m pip install --quiet --no-deps --target build/types .
+	MYPYPATH=build/types $(BIN)/mypy -p edge_fer
+
+check: lint types test
+
+format: .venv/dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.venv/bin/python:
+	deploy/system-libraries.sh
+	@test -n "$(PYTHON)" || { echo "edge-fer needs Python 3.11, 3.12 or 3.13; Debian: apt install python3 python3-venv"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/device: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet -e '.[mediapipe]'
+	touch $@
+
+.venv/dev: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	touch $@ .venv/device
+
+clean:
+	rm -rf .venv build dist demo *.egg-info

@@ -1,0 +1,56 @@
+"""Benchmark results as a picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+
+def comparison(rows: list[dict[str, Any]]) -> Figure:
+    """Latency by threads, size, and accuracy of every model, side by side.
+
+    Args:
+        rows: One a model and number of threads, as ``edge-fer benchmark --json`` writes them.
+    """
+    names = list(dict.fromkeys(row["model"] for row in rows))
+    threads = sorted({row["threads"] for row in rows})
+    first = {name: next(r for r in rows if r["model"] == name) for name in names}
+    scored = all("accuracy" in r for r in first.values())
+    figure = Figure(figsize=(12 if scored else 8.5, 0.6 * len(names) + 2.4), layout="constrained")
+    axes = figure.subplots(1, 3 if scored else 2, sharey=True, squeeze=False)[0]
+    places = np.arange(len(names))
+    tall = 0.8 / len(threads)
+    for i, count in enumerate(threads):
+        at = {r["model"]: r for r in rows if r["threads"] == count}
+        medians = [at[n]["median_ms"] for n in names]
+        tails = [max(at[n]["p95_ms"] - at[n]["median_ms"], 0) for n in names]
+        axes[0].barh(
+            places + (i - (len(threads) - 1) / 2) * tall,
+            medians,
+            tall,
+            label=f"{count} thread(s)",
+            xerr=[np.zeros(len(names)), tails],
+            error_kw={"elinewidth": 1, "capsize": 2},
+        )
+    axes[0].set(xlabel="ms an inference: median, whisker to p95", xlim=(0, None))
+    axes[0].legend()
+    axes[0].set_yticks(places, names)
+    axes[0].invert_yaxis()
+    sizes = [first[n]["bytes"] / 1000 for n in names]
+    axes[1].bar_label(axes[1].barh(places, sizes, 0.6, color="tab:gray"), fmt="%.0f", padding=2)
+    axes[1].set(xlabel="file, kB", xlim=(0, 1.2 * max(sizes)))
+    if scored:
+        shares = [100 * first[n]["accuracy"] for n in names]
+        bars = axes[2].barh(places, shares, 0.6, color="tab:green")
+        axes[2].bar_label(bars, fmt="%.2f", padding=2)
+        low = min(shares)
+        axes[2].set(
+            xlabel=f"accuracy, % (n = {first[names[0]]['n']})",
+            xlim=(max(low - 5, 0), max(shares) + 1),
+        )
+    for one in axes:
+        one.grid(axis="x", alpha=0.3)
+        one.set_axisbelow(True)
+    return figure
