@@ -12,12 +12,13 @@ import hashlib
 import io
 import json
 import zipfile
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from edge_fer.errors import ModelError
 from edge_fer.files import write_whole
+from edge_fer.plain import from_plain
 
 CARD_NAME, LABELS_NAME = "card.json", "labels.txt"
 
@@ -138,22 +139,9 @@ class Card:
         """
         try:
             raw = json.loads(text)
-            unknown = set(raw) - {f.name for f in fields(cls)}
-            if unknown:
-                raise ModelError(f"{where}: the card has unknown fields {sorted(unknown)}")
-            return cls(
-                **{
-                    **raw,
-                    "labels": tuple(str(x) for x in raw["labels"]),
-                    "input": InputSpec(**raw.get("input", {})),
-                    "crop": CropRule(**raw.get("crop", {})),
-                    "temperature": float(raw.get("temperature", 1)),
-                    "threshold": float(raw.get("threshold", 0)),
-                    "calibration": tuple(raw.get("calibration", ())),
-                }
-            )
-        except (ValueError, TypeError, KeyError, AttributeError) as e:
-            raise ModelError(f"{where}: the card cannot be read ({type(e).__name__}: {e})") from e
+        except (ValueError, RecursionError) as e:
+            raise ModelError(f"{where}: the card is not JSON ({type(e).__name__})") from e
+        return from_plain(cls, raw, ModelError, f"{where}, card")
 
 
 def pack(model: bytes, card: Card, path: Path) -> Card:
@@ -204,7 +192,7 @@ def unpack(path: Path) -> tuple[bytes, Card]:
         with zipfile.ZipFile(io.BytesIO(content)) as z:
             text = z.read(CARD_NAME)
             start = min(info.header_offset for info in z.infolist())
-    except (zipfile.BadZipFile, KeyError) as e:
+    except Exception as e:  # zipfile raises many kinds of errors on a damaged archive
         raise ModelError(
             f"{path} has no card inside (cut short, or not made by edge-fer convert);"
             " convert the Keras model with edge-fer convert"

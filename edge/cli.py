@@ -16,7 +16,7 @@ from types import FrameType
 
 import click
 
-from edge_fer.errors import InputError, WorkError
+from edge_fer.errors import InputError, ReaderGoneError, WorkError
 
 _COMMANDS = ("train", "convert", "run", "evaluate", "benchmark", "models")
 
@@ -65,12 +65,11 @@ def _run(arguments: list[str] | None) -> int:
     except InputError as e:
         click.echo(f"edge-fer: {e}", err=True)
         return 2
+    except ReaderGoneError:
+        return 0
     except WorkError as e:
         click.echo(f"edge-fer: {e}", err=True)
         return 1
-    except BrokenPipeError:  # `edge-fer run … --jsonl - | head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except (KeyboardInterrupt, click.Abort):
         click.echo("edge-fer: interrupted", err=True)
         return 128 + signal.SIGINT

@@ -63,7 +63,8 @@ def crop_face(frame: Pixels, face: Face, rule: CropRule, spec: InputSpec) -> Pix
     fine = min(max(1, round(side / spec.width)), 8)
     columns, rows = spec.width * fine, spec.height * fine
     cos, sin = math.cos(angle) * side / columns, math.sin(angle) * side / rows
-    x, y = center[0] - left, center[1] - top
+    # Boxes are in coordinates where pixel 0 reaches from 0 to 1; its index is its middle.
+    x, y = center[0] - left - 0.5, center[1] - top - 0.5
     middle_x, middle_y = (columns - 1) / 2, (rows - 1) / 2
     back = np.array(
         [

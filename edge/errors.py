@@ -10,6 +10,7 @@
     └── WorkError             good input, but the work failed: the command exits with 1
         ├── GateError         a converted model that is not good enough to be kept
         ├── SourceLostError   a source that was open and is lost for good
+        ├── ReaderGoneError   who read standard output has gone: the command exits with 0
         └── StorageError      a file that cannot be written: disk full, no permission
 
 Every message is one line that names the thing, what was wrong with it and what to do.
@@ -63,6 +64,10 @@ class GateError(WorkError):
 
 class SourceLostError(WorkError):
     """A source that was open has gone and does not come back."""
+
+
+class ReaderGoneError(WorkError):
+    """Who read standard output has gone (``edge-fer run … --jsonl - | head``): the command ends."""
 
 
 class StorageError(WorkError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ def write_whole(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: The disk is full, or the place is not writable.
     """
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    part = part_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part
@@ -33,7 +34,16 @@ def write_whole(path: Path) -> Iterator[Path]:
     except OSError as e:
         raise storage_error(path, e) from e
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it may be the folder itself that is amiss
+            part.unlink(missing_ok=True)
+
+
+def part_beside(path: Path) -> Path:
+    """The hidden file beside ``path`` to write to before it is renamed.
+
+    Its name does not hold the other's: that may be as long as the file system allows.
+    """
+    return path.parent / f".{os.getpid()}.part{path.suffix}"
 
 
 def storage_error(path: Path | str, cause: OSError) -> StorageError:

@@ -48,7 +48,8 @@ class Network:
                 f" not {source['quantization']}; convert the model with edge-fer convert"
             )
         self._input, self._output = source["index"], result["index"]
-        self._scale, self._zero = result["quantization"] if result["dtype"] == np.int8 else (1.0, 0)
+        scale, zero = result["quantization"] if result["dtype"] == np.int8 else (1, 0)
+        self._scale, self._zero = np.float32(scale), np.float32(zero)
         self.input_shape: tuple[int, ...] = tuple(int(x) for x in source["shape"][1:])
         self.classes = int(result["shape"][1])
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from edge_fer.card import InputSpec
-from edge_fer.errors import EdgeFerError, RecipeError
+from edge_fer.errors import RecipeError
+from edge_fer.plain import from_plain
 from edge_fer.train.augment import Augment
 
 DEFAULT_RECIPE = "fer-base"
@@ -107,22 +108,7 @@ class Recipe:
         Raises:
             RecipeError: A key is unknown or a value is of the wrong kind.
         """
-        sections = {
-            "input": InputSpec,
-            "network": Network,
-            "optimizer": Optimizer,
-            "loss": Loss,
-            "augment": Augment,
-        }
-        values = dict(raw)
-        try:
-            for key, section in sections.items():
-                if key in values:
-                    values[key] = _known(section, values[key], f"{where}, [{key}]")
-            recipe: Recipe = _known(cls, values, where)
-        except (TypeError, ValueError) as e:
-            raise RecipeError(f"{where}: a value is of the wrong kind ({e})") from e
-        return recipe
+        return from_plain(cls, raw, RecipeError, where)
 
     def with_changes(self, **changes: Any) -> Recipe:
         """A copy with the given fields changed; those given as None stay."""
@@ -159,16 +145,3 @@ def load_recipe(name: str) -> Recipe:
         return Recipe.from_dict(tomllib.loads(text), name)
     except tomllib.TOMLDecodeError as e:
         raise RecipeError(f"{name}: not a TOML file ({e})") from e
-
-
-def _known(kind: type[Any], values: dict[str, Any], where: str) -> Any:
-    known = {f.name: f for f in fields(kind)}
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise RecipeError(f"{where}: unknown key {unknown[0]!r}; known are {', '.join(known)}")
-    try:
-        return kind(**values)
-    except RecipeError:
-        raise
-    except EdgeFerError as e:
-        raise RecipeError(f"{where}: {e}") from e

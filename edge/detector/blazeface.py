@@ -25,6 +25,9 @@ _OVERLAP = 0.3
 
 _KEYPOINTS = 6
 
+_WARP_LIMIT = 32_000
+"""``cv2.warpAffine`` takes pictures of up to 32,767 pixels a side."""
+
 
 class BlazeFace:
     """The detector on LiteRT.
@@ -79,6 +82,12 @@ class BlazeFace:
 def _letterbox(
     frame: NDArray[np.uint8], square: float, left: float, top: float
 ) -> NDArray[np.float32]:
+    largest = max(frame.shape[:2])
+    if largest > _WARP_LIMIT:
+        share = _WARP_LIMIT / largest
+        size = [max(1, round(share * n)) for n in frame.shape[1::-1]]
+        frame = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
+        square, left, top = share * square, share * left, share * top
     scale = square / SIDE
     back = np.array([[scale, 0, left], [0, scale, top]])
     small = cv2.warpAffine(frame, back, (SIDE, SIDE), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)

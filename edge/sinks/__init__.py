@@ -31,12 +31,14 @@ def open_saver(path: Path, source: Source) -> Sink:
         source: Where the frames come from.
 
     Raises:
-        InputError: The suffix does not go with the source.
+        InputError: The suffix does not go with the source, or the source itself would be
+            overwritten.
     """
     from edge_fer.sinks.pictures import PictureSink
     from edge_fer.sinks.video import VideoSink
 
     suffix = path.suffix.lower()
+    _refuse_originals(path, source)
     if suffix in VIDEOS:
         if source.fps is None:
             raise InputError(f"--save {path}: pictures are saved as pictures; name a folder")
@@ -49,3 +51,12 @@ def open_saver(path: Path, source: Source) -> Sink:
         known = ", ".join(sorted(VIDEOS | PICTURES))
         raise InputError(f"--save {path}: unknown format {suffix}; use a folder or one of {known}")
     return PictureSink(path)
+
+
+def _refuse_originals(path: Path, source: Source) -> None:
+    """Annotated pictures keep their names: in the originals' folder they would replace them."""
+    target = path.resolve()
+    for file in source.files:
+        original = file.resolve()
+        if target in (original, original.parent):
+            raise InputError(f"--save {path} would overwrite {file}; name another place")

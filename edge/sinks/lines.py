@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Self
 
+from edge_fer.errors import ReaderGoneError
 from edge_fer.files import storage_error
 from edge_fer.frame import Reading
 
@@ -44,20 +46,22 @@ class Lines:
 
         Raises:
             StorageError: The disk is full.
-            BrokenPipeError: Who reads standard output has gone.
+            ReaderGoneError: Who reads standard output has gone.
         """
-        data = text.encode()
+        data = text.encode(errors="surrogateescape")  # file names need not be Unicode
         try:
             rest = memoryview(data)
             while rest:
                 rest = rest[self._file.write(rest) :]
             self._file.flush()
             self._whole += len(data)
-        except BrokenPipeError:
-            raise
+        except BrokenPipeError as e:
+            raise ReaderGoneError(f"who read {self._name} has gone") from e
         except OSError as e:
             if self._name != "-":
-                self._file.truncate(self._whole)
+                with contextlib.suppress(OSError):  # a device has no length
+                    self._file.truncate(self._whole)
+                    self._file.seek(self._whole)
             raise storage_error(self._name, e) from e
 
     def close(self) -> None:

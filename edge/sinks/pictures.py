@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 import cv2
+import numpy as np
 
 from edge_fer.errors import StorageError
 from edge_fer.files import write_whole
@@ -39,11 +40,15 @@ class PictureSink:
         """
         frame = reading.frame
         name = self._name or frame.name or f"frame-{frame.index:06}.jpg"
-        if name in self._used:  # two folders of a glob may hold files of the same name
-            name = f"{Path(name).stem}-{frame.index}{Path(name).suffix}"
+        wanted, number = Path(name), frame.index
+        while name in self._used:  # two folders of a glob may hold files of the same name
+            name, number = f"{wanted.stem}-{number}{wanted.suffix}", number + 1
         self._used.add(name)
         path = self._folder / name
-        good, data = cv2.imencode(path.suffix, reading.annotated)
+        pixels = reading.annotated
+        if path.suffix.lower() == ".pgm":  # grey by definition
+            pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
+        good, data = cv2.imencode(path.suffix, pixels)
         if not good:
             raise StorageError(f"{path}: the picture cannot be encoded")
         with write_whole(path) as part:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
+import errno
 import shutil
 from pathlib import Path
 from typing import Any, Self
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from edge_fer.errors import StorageError
-from edge_fer.files import storage_error
+from edge_fer.files import part_beside, storage_error
 from edge_fer.frame import Reading
 
 _CODECS = {".webm": "VP80", ".avi": "MJPG"}
@@ -28,13 +30,17 @@ class VideoSink:
     """
 
     def __init__(self, path: Path, fps: float, paced: bool = False) -> None:
-        self._path, self._fps, self._paced = path, fps, paced
-        self._part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+        # MPEG-4 counts time in at most 65535 parts of a second.
+        self._path, self._fps, self._paced = path, round(fps, 3 if fps < 65 else 2), paced
+        self._part = part_beside(path)
+        self._last: NDArray[np.uint8] | None = None
         self._writer: Any = None
         self._size = (0, 0)
         self._written = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, "it is a folder")
             self._part.touch()
         except OSError as e:
             raise storage_error(path, e) from e
@@ -58,15 +64,21 @@ class VideoSink:
                 raise StorageError(f"{self._path}: no video of {size[0]}x{size[1]} can be written")
         elif size != self._size:
             picture = cv2.resize(picture, self._size)
-        times = 1
         if self._paced:
-            times = max(round(reading.frame.time * self._fps) + 1 - self._written, 0)
-        for _ in range(times):
-            self._writer.write(picture)
-        self._written += times
+            # What was seen last stays until this frame's time; a frame before its time is left out.
+            place = round(reading.frame.time * self._fps)
+            while self._last is not None and self._written < place:
+                self._add(self._last)
+            self._last = picture
+        if not self._paced or self._written <= place:
+            self._add(picture)
         # OpenCV's writer does not say that it could not write.
         if shutil.disk_usage(self._path.parent).free < _RESERVE:
             raise StorageError(f"{self._path} cannot be written: No space left on device")
+
+    def _add(self, picture: NDArray[np.uint8]) -> None:
+        self._writer.write(picture)
+        self._written += 1
 
     def __exit__(self, *raised: object) -> None:
         try:
@@ -76,7 +88,8 @@ class VideoSink:
             if any(isinstance(error, StorageError) for error in raised):
                 return
             check = cv2.VideoCapture(str(self._part), cv2.CAP_FFMPEG)
-            whole = check.isOpened() and check.get(cv2.CAP_PROP_FRAME_COUNT) >= self._written - 1
+            count = check.get(cv2.CAP_PROP_FRAME_COUNT)
+            whole = check.isOpened() and count >= self._written - 1 and check.grab()
             check.release()
             if not whole:
                 raise StorageError(f"{self._path} cannot be written whole: is the disk full?")

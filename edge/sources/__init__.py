@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -27,6 +27,10 @@ class Source(Protocol):
     @property
     def count(self) -> int | None:
         """Number of frames, where it is known."""
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The files that are read, which no sink may overwrite."""
 
     def __iter__(self) -> Iterator[Frame]: ...
 
@@ -59,7 +63,8 @@ def open_source(
     if text == "picamera":
         from edge_fer.sources.picamera import PiCamera
 
-        return PiCamera(size=(width or 640, height or 480), fps=fps)
+        width = width or (height or 480) * 4 // 3
+        return PiCamera(size=(width, height or width * 3 // 4), fps=fps)
     if text.isdigit() or text.startswith("/dev/video"):
         from edge_fer.sources.camera import Camera
 

@@ -16,7 +16,7 @@ from edge_fer.frame import Frame
 class _Live:
     """Frames that come by themselves, from an open capture."""
 
-    live, count = True, None
+    live, count, files = True, None, ()
 
     def __init__(self, name: str, capture: Any) -> None:
         self._name, self._capture = name, capture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class PiCamera:
         SourceError: There is no camera, or another program has it.
     """
 
-    live, count = True, None
+    live, count, files = True, None, ()
 
     def __init__(
         self, size: tuple[int, int] = (640, 480), fps: float | None = None, number: int = 0
@@ -39,7 +39,12 @@ class PiCamera:
                 "sudo apt install python3-picamera2, and make the virtual environment with"
                 " --system-site-packages",
             ) from e
+        except ValueError as e:  # "numpy.dtype size changed": apt's parts are built for NumPy 1
+            raise SourceError(
+                f"picamera2 does not load beside this NumPy ({e}); pip install 'numpy<2'"
+            ) from e
         self.fps: float | None = fps or 30.0
+        self._camera: Any = None
         try:
             self._camera = Picamera2(number)
             # What picamera2 calls RGB888 lies in memory as blue, green, red: OpenCV's order.
@@ -53,6 +58,8 @@ class PiCamera:
             got = self._camera.camera_configuration()["main"]
             self._camera.start()
         except (RuntimeError, IndexError, OSError) as e:
+            if self._camera is not None:
+                self._camera.close()
             raise SourceError(
                 f"the Pi's camera {number} does not open ({e}); rpicam-hello --list-cameras shows"
                 " what is there"

@@ -29,7 +29,7 @@ class Pictures:
     live, fps = False, None
 
     def __init__(self, files: Sequence[Path]) -> None:
-        self._files = files
+        self.files = files
         self.count: int | None = len(files)
 
     def __enter__(self) -> Self:
@@ -40,7 +40,7 @@ class Pictures:
 
     def __iter__(self) -> Iterator[Frame]:
         index = 0
-        for file in self._files:
+        for file in self.files:
             try:
                 pixels = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_COLOR)
             except (OSError, cv2.error):
@@ -48,10 +48,8 @@ class Pictures:
             if pixels is not None:
                 yield Frame(np.asarray(pixels, np.uint8), index, 0.0, name=file.name)
                 index += 1
-            elif len(self._files) > 1:
+            elif len(self.files) > 1:
                 log.warning("%s is not a picture, or is cut short: passed over", file)
         if not index:
-            what = str(self._files[0]) + (
-                " and the files beside it" if len(self._files) > 1 else ""
-            )
+            what = str(self.files[0]) + (" and the files beside it" if len(self.files) > 1 else "")
             raise SourceError(f"{what}: not a picture, or cut short; give a JPEG or PNG file, say")

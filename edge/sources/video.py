@@ -26,7 +26,7 @@ class Video:
     live = False
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path, self.files = path, (path,)
         self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
         if not self._capture.isOpened():
             raise SourceError(f"{path} is neither a picture nor a video, or is broken or cut short")
@@ -46,9 +46,8 @@ class Video:
     def __iter__(self) -> Iterator[Frame]:
         index = 0
         while True:
-            # Asked before the read: it is then the time of the frame that the read will give.
-            seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
             good, pixels = self._capture.read()
+            seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
             if not good:
                 break
             if index and seconds <= 0:  # a container without timestamps

@@ -1,0 +1,66 @@
+"""Scoring model files."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from toy_data import toy_dataset, write_csv
+
+from edge_fer.benchmarks.accuracy import check_model, evaluate
+from edge_fer.card import pack, unpack
+from edge_fer.errors import DataError, ModelError
+from edge_fer.models import find_model
+
+
+@pytest.fixture(scope="module")
+def toy():
+    return toy_dataset(training=2, public=3, private=2)
+
+
+def test_the_order_of_labels_in_the_card_does_not_matter(toy, tmp_path):
+    flatbuffer, card = unpack(find_model("fer-base"))
+    turned = replace(card, labels=(*card.labels[1:], card.labels[0]))
+    pack(flatbuffer, turned, tmp_path / "turned.tflite")
+    straight = evaluate(find_model("fer-base"), toy).confusion
+    # The first column's class is called by the second label now, and so on round.
+    moved = evaluate(tmp_path / "turned.tflite", toy).confusion
+    np.testing.assert_array_equal(moved, np.roll(straight, 1, axis=1))
+
+
+def test_a_model_without_a_class_of_the_data_is_refused(toy, tmp_path):
+    flatbuffer, card = unpack(find_model("fer-base"))
+    labels = ("contempt", *card.labels[1:])
+    pack(flatbuffer, replace(card, labels=labels), tmp_path / "other.tflite")
+    with pytest.raises(ModelError, match="angry"):
+        evaluate(tmp_path / "other.tflite", toy)
+
+
+def test_every_picture_of_the_split_counts_once(toy):
+    assert evaluate(find_model("fer-base"), toy, "public").n == 3 * 7
+    assert evaluate(find_model("fer-base"), toy, "private").n == 2 * 7
+
+
+def test_an_empty_split_is_refused(toy):
+    with pytest.raises(DataError, match="private"):
+        evaluate(find_model("fer-base"), toy.take(toy.splits < 2), "private")
+
+
+def test_a_broken_model_is_refused_before_the_data_is_read(tmp_path):
+    file = tmp_path / "text.tflite"
+    file.write_text("no model")
+    with pytest.raises(ModelError, match=r"text\.tflite"):
+        check_model(file)
+
+
+def test_the_command_gives_the_same_figures_as_json(cli, toy, tmp_path):
+    data = write_csv(tmp_path / "toy.csv", toy)
+    done = cli("evaluate", "fer-base", "--data", data, "--split", "private", "--json", "-")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    expected = evaluate(find_model("fer-base"), toy, "private")
+    assert answer["n"] == expected.n
+    assert answer["accuracy"] == round(expected.accuracy, 5)
+    assert answer["split"] == "private"
+    assert set(answer["classes"]) == set(expected.names)
+    assert "accuracy" in done.stderr
