@@ -36,10 +36,12 @@ format: .venv/dev
 	$(PYTHON) -m venv .venv
 
 .venv/device: .venv/bin/python pyproject.toml
+	@echo "Installing edge-fer into .venv"
 	$(BIN)/python -m pip install --quiet -e '.[mediapipe]'
 	touch $@
 
 .venv/dev: .venv/bin/python pyproject.toml
+	@echo "Installing edge-fer with TensorFlow and the development tools into .venv: some minutes"
 	$(BIN)/python -m pip install --quiet -e '.[dev]'
 	touch $@ .venv/device
 

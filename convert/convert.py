@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,7 +114,9 @@ def convert(
             flatbuffer = to_tflite(model, precision, lambda: calibration_inputs(sample, spec))
             if precision == "int8":
                 check_full_integer(flatbuffer, str(paths[precision]))
-                layers = layer_errors(exact, flatbuffer, sample.prepared(spec)[:64])
+                layers = layer_errors(
+                    exact, flatbuffer, sample.prepared(spec)[:64], [x.name for x in model.layers]
+                )
             on_step(f"comparing {precision} with float32 on {len(public)} pictures")
             logits = _logits(flatbuffer, precision, pictures)
         scores = score(logits, public.labels, data.names)
@@ -184,7 +187,8 @@ def _logits(flatbuffer: bytes, name: str, pictures: NDArray[np.uint8]) -> NDArra
 
 def _threshold(logits: NDArray[np.float32], temperature: float, coverage: float) -> float:
     confidence = softmax(logits, temperature).max(1)
-    return round(float(np.quantile(confidence, 1 - coverage)), 4)
+    # Rounded down, so that no reading at the threshold becomes uncertain.
+    return math.floor(1e4 * float(np.quantile(confidence, 1 - coverage))) / 1e4
 
 
 def _quantization(precision: str, layers: list[LayerError]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +29,10 @@ class LayerError:
 
 
 def layer_errors(
-    float_model: bytes, int8_model: bytes, pictures: NDArray[np.uint8]
+    float_model: bytes,
+    int8_model: bytes,
+    pictures: NDArray[np.uint8],
+    names: Sequence[str] = (),
 ) -> list[LayerError]:
     """Compare every layer's output in an int8 model with the float model's, the worst first.
 
@@ -38,6 +42,7 @@ def layer_errors(
         float_model: The float32 flatbuffer.
         int8_model: The full-integer flatbuffer of the same network.
         pictures: Prepared pictures [N, H, W, C]; a few dozen are enough.
+        names: The Keras layers' names, the last one that of the output, to call them by.
     """
     exact, coarse = _keeping_all(float_model), _keeping_all(int8_model)
     tensors = {_key(t["name"]): t for t in coarse.get_tensor_details() if _is_activation(t)}
@@ -61,7 +66,7 @@ def layer_errors(
         variance = squares / n - (total / n) ** 2
         if variance > 0:
             error = float(np.sqrt(wrong / n / variance))
-            name = _layer(tensor["name"])
+            name = _layer(tensor["name"], names)
             errors.append(LayerError(name, error, float(tensor["quantization"][0])))
     return sorted(errors, key=lambda e: -e.error)
 
@@ -83,10 +88,13 @@ def _key(name: str) -> str:
     return name.split(";")[0].split("/", 1)[-1]
 
 
-def _layer(name: str) -> str:
-    """The Keras layer of a tensor."""
+def _layer(name: str, names: Sequence[str]) -> str:
+    """The Keras layer of a tensor: the converter appends numbers, and forgets the output's name."""
     parts = _key(name).split("/")
-    return parts[min(1, len(parts) - 1)]
+    part = parts[min(1, len(parts) - 1)]
+    if part.startswith("StatefulPartitionedCall") and names:
+        return names[-1]
+    return max((n for n in names if part.startswith(n)), key=len, default=part)
 
 
 def _is_activation(tensor: dict[str, Any]) -> bool:

@@ -21,7 +21,7 @@ def class_number(name: str) -> int | None:
     Takes FER-2013's names and numbers and the usual other spellings ("happiness", "anger").
     """
     word = name.strip().lower()
-    if word.isdigit() and int(word) < len(FER_LABELS):
+    if len(word) == 1 and word in "0123456":
         return int(word)
     word = _SYNONYMS.get(word, word)
     return FER_LABELS.index(word) if word in FER_LABELS else None

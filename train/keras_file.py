@@ -57,5 +57,15 @@ def load_model(path: Path) -> tuple[keras.Model, dict[str, Any]]:
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as z:
             if _FACTS in z.namelist():
-                facts = json.loads(z.read(_FACTS))
+                facts = _parsed(z.read(_FACTS), path)
     return model, facts
+
+
+def _parsed(text: bytes, path: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads(text)
+    except (ValueError, RecursionError) as e:
+        raise ModelError(f"{path}: {_FACTS} inside is not JSON; train the model again") from e
+    if not isinstance(facts, dict):
+        raise ModelError(f"{path}: {_FACTS} inside is no table; train the model again")
+    return facts

@@ -19,7 +19,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_fer.errors import InputError, ModelError, WorkError
+from edge_fer.errors import InputError, ModelError, RecipeError, WorkError
 from edge_fer.files import write_whole
 from edge_fer.train.dataset import Dataset
 from edge_fer.train.keras_file import load_model, save_model
@@ -90,6 +90,7 @@ def train(
 
     Raises:
         InputError: ``out`` holds a run that this one would overwrite or cannot go on with.
+        RecipeError: The network cannot be built, or TensorFlow would crash on it.
         ModelError: ``start`` does not fit the recipe.
         DataError: A split is empty.
         WorkError: The loss became infinite or not a number.
@@ -97,7 +98,9 @@ def train(
     """
     training, validation = data.split("training"), data.split("public")
     checkpoint = out / CHECKPOINT
-    if checkpoint.exists() and not resume:
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; name a folder with --out")
+    if not resume and (checkpoint.exists() or (out / MODEL).exists()):
         raise InputError(
             f"{out} already holds a run; add --resume to go on with it, or choose another --out"
         )
@@ -109,6 +112,7 @@ def train(
         model = _compiled(recipe, len(batches), len(data.names))
     finally:
         keras.config.set_dtype_policy("float32")
+    _refuse_crash(model, recipe)
     if start is not None:
         _start_from(model, start)
     average = _Average(recipe.optimizer.average)
@@ -234,6 +238,20 @@ def _compiled(recipe: Recipe, steps: int, classes: int) -> keras.Model:
     return model
 
 
+def _refuse_crash(model: keras.Model, recipe: Recipe) -> None:
+    """Refuse what ends the process: TensorFlow 2.21's oneDNN writes past its memory there."""
+    if keras.backend.backend() != "tensorflow" or recipe.precision != "float32":
+        return
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv2D) and layer.kernel_size == (1, 1):
+            channels = layer.kernel.shape[2]
+            if layer.strides != (1, 1) and channels < 16:
+                raise RecipeError(
+                    f"TensorFlow crashes when it trains {layer.name} in float32: a 1x1 convolution"
+                    f" of stride 2 on {channels} channels; give it 16, or use mixed_bfloat16"
+                )
+
+
 def _start_from(model: keras.Model, path: Path) -> None:
     other, _ = load_model(path)
     try:
@@ -327,7 +345,7 @@ def _restore(
     path: Path, model: keras.Model, average: _Average, state: _State
 ) -> list[NDArray[np.float32]]:
     try:
-        with np.load(path) as arrays:
+        with path.open("rb") as file, np.load(file) as arrays:
             saved = _State(**json.loads(str(arrays["state"])))
             if saved.recipe != json.loads(json.dumps(state.recipe)) or saved.data != state.data:
                 what = "data" if saved.data != state.data else "recipe, seed or number of epochs"
@@ -341,7 +359,9 @@ def _restore(
             average.weights = [arrays[f"average/{i}"] for i in range(len(average.weights))]
             average.seen = int(arrays["seen"])
             best = [arrays[f"best/{i}"] for i in range(len(average.weights))]
-    except (OSError, ValueError, KeyError, TypeError) as e:
+    except InputError:
+        raise
+    except Exception as e:  # a damaged archive raises many kinds of errors
         raise InputError(f"{path} is no checkpoint of this version; choose another --out") from e
     state.__dict__.update(vars(saved))
     return best

@@ -35,8 +35,9 @@ def build(name: str, spec: InputSpec, classes: int, options: dict[str, Any]) -> 
     inputs = keras.Input((spec.height, spec.width, spec.channels), name="pixels")
     try:
         features = NETWORKS[name](inputs, **options)
-    except TypeError as e:
-        raise RecipeError(f"network {name!r} does not take these options: {e}") from e
+    except (TypeError, ValueError) as e:
+        line = str(e).strip().splitlines()[0]
+        raise RecipeError(f"network {name!r} cannot be built with these options: {line}") from e
     # The logits stay float32 under a mixed-precision policy: the loss is computed from them.
     logits = layers.Dense(classes, dtype="float32", name="logits")(features)
     return keras.Model(inputs, logits, name=name)
@@ -105,11 +106,14 @@ def macs(model: keras.Model) -> int:
     """Multiply-accumulate operations of one inference, convolutions and dense layers counted."""
     total = 0
     for layer in model.layers:
-        if isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D):
-            _, height, width, _ = layer.output.shape
-            total += height * width * math.prod(layer.kernel.shape)
+        if isinstance(layer, keras.Model):
+            total += macs(layer)
         elif isinstance(layer, layers.Dense):
-            total += layer.kernel.shape[0] * layer.kernel.shape[1]
+            total += math.prod(layer.kernel.shape)
+        elif isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D | layers.SeparableConv2D):
+            _, height, width, _ = layer.output.shape
+            kernels = [w for w in layer.weights if len(w.shape) == 4]
+            total += height * width * sum(math.prod(w.shape) for w in kernels)
     return int(total)
 
 

@@ -44,6 +44,7 @@ _SPLIT_WORDS = {
     "test": PRIVATE,
 }
 _UNKNOWN = 255
+_ENCODING = "utf-8-sig"  # spreadsheets put a byte order mark in front
 
 
 def load(path: Path, seed: int = 0) -> Dataset:
@@ -67,7 +68,7 @@ def load(path: Path, seed: int = 0) -> Dataset:
     if path.is_dir():
         raw = _from_pictures(_folder_files(path), str(path))
     elif kind.endswith(".csv"):
-        with path.open(newline="", encoding="utf-8", errors="replace") as f:
+        with path.open(newline="", encoding=_ENCODING, errors="replace") as f:
             raw = _from_csv(f, str(path))
     elif kind.endswith((".tar.gz", ".tgz", ".tar")):
         raw = _from_tar(path)
@@ -122,7 +123,8 @@ def _pixels(text: str, line: str) -> NDArray[np.uint8]:
 def _label(text: str, line: str) -> int:
     number = class_number(text)
     if number is None:
-        raise DataError(f"{line}: emotion {text.strip()!r} is not one of 0..{len(FER_LABELS) - 1}")
+        word = text.strip()[:20]
+        raise DataError(f"{line}: emotion {word!r} is not one of 0..{len(FER_LABELS) - 1}")
     return number
 
 
@@ -130,7 +132,7 @@ def _split(text: str, line: str) -> int:
     split = _SPLIT_WORDS.get(text.strip().lower())
     if split is None:
         raise DataError(
-            f"{line}: usage {text.strip()!r} is not Training, PublicTest or PrivateTest"
+            f"{line}: usage {text.strip()[:20]!r} is not Training, PublicTest or PrivateTest"
         )
     return split
 
@@ -142,10 +144,12 @@ def _from_tar(path: Path) -> Dataset:
                 if member.isfile() and member.name.lower().endswith(".csv"):
                     content = tar.extractfile(member)
                     assert content is not None  # a regular file has content
-                    with io.TextIOWrapper(content, "utf-8", "replace", newline="") as f:
+                    with io.TextIOWrapper(content, _ENCODING, "replace", newline="") as f:
                         return _from_csv(f, f"{path}:{member.name}")
-    except (tarfile.TarError, EOFError, OSError) as e:
-        raise DataError(f"{path} is not a whole tar archive ({e})") from e
+    except DataError:
+        raise
+    except Exception as e:  # a damaged archive raises many kinds of errors
+        raise DataError(f"{path} is not a whole tar archive ({_line(e)})") from e
     raise DataError(f"{path} holds no .csv file; give the challenge's fer2013.tar.gz")
 
 
@@ -157,10 +161,12 @@ def _from_zip(path: Path) -> Dataset:
             if any(PurePosixPath(n).suffix.lower() in PICTURES for n in names):
                 return _from_pictures(((n, z.read(n)) for n in names), str(path))
             for name in tables:
-                with io.TextIOWrapper(z.open(name), "utf-8", "replace", newline="") as f:
+                with io.TextIOWrapper(z.open(name), _ENCODING, "replace", newline="") as f:
                     return _from_csv(f, f"{path}:{name}")
-    except (zipfile.BadZipFile, OSError, EOFError) as e:
-        raise DataError(f"{path} is not a whole zip archive ({e})") from e
+    except DataError:
+        raise
+    except Exception as e:  # a damaged archive raises many kinds of errors
+        raise DataError(f"{path} is not a whole zip archive ({_line(e)})") from e
     raise DataError(f"{path} holds neither pictures nor a .csv file")
 
 
@@ -183,7 +189,10 @@ def _from_pictures(files: Iterable[tuple[str, bytes]], where: str) -> Dataset:
                 f"{where}: {name} does not lie in a folder named after an emotion"
                 f" ({', '.join(FER_LABELS)})"
             )
-        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
+        try:
+            picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
+        except cv2.error:  # empty, or larger than OpenCV reads
+            picture = None
         if picture is None:
             raise DataError(f"{where}: {name} is not a picture, or is cut short")
         pictures.append(prepare(np.asarray(picture, np.uint8), spec)[..., 0])
@@ -215,8 +224,15 @@ def _assemble(
 def _with_splits(data: Dataset, seed: int) -> Dataset:
     splits = data.splits.copy()
     splits[splits == _UNKNOWN] = TRAINING
-    for held_out, share in ((PRIVATE, 0.1), (PUBLIC, 0.1)):
+    # A tenth of the whole, also for the second split, which is taken from what the first left.
+    share = 0.1
+    for held_out in (PRIVATE, PUBLIC):
         if not (splits == held_out).any():
             training = np.flatnonzero(splits == TRAINING)
             splits[training[stratified(data.labels[training], share, seed + held_out)]] = held_out
+            share /= 1 - share
     return Dataset(data.pixels, data.labels, splits, data.rows, data.names)
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -93,9 +93,21 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise RecipeError(f"precision {self.precision!r} is not one of {', '.join(PRECISIONS)}")
-        for name in ("epochs", "batch", "patience"):
-            if getattr(self, name) < 1:
-                raise RecipeError(f"{name} is {getattr(self, name)}; give 1 or more")
+        ranges = {
+            "epochs": (self.epochs, 1, None),
+            "batch": (self.batch, 1, None),
+            "patience": (self.patience, 1, None),
+            "seed": (self.seed, 0, None),
+            "optimizer, peak": (self.optimizer.peak, 0, None),
+            "optimizer, momentum": (self.optimizer.momentum, 0, 0.9999),
+            "optimizer, average": (self.optimizer.average, 0, 1),
+            "loss, smoothing": (self.loss.smoothing, 0, 0.99),
+            "augment, scale": (self.augment.scale, 0, 0.9),
+        }
+        for name, (value, low, high) in ranges.items():
+            if value < low or (high is not None and value > high):
+                limit = f"{low} to {high}" if high is not None else f"{low} or more"
+                raise RecipeError(f"{name} is {value}; give {limit}")
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as plain data, as the card and the checkpoint hold it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,8 @@ def command(
     require("conversion", "tensorflow", "keras")
     from edge_fer.errors import InputError, ModelError
 
+    if math.isnan(max_drop) or math.isnan(coverage):
+        raise InputError("--max-drop and --coverage need numbers")
     if not model.is_file():
         raise ModelError(f"{model}: no such file; give a .keras model made by edge-fer train")
     wanted = _PRECISIONS if precision == "all" else (precision,)

@@ -15,8 +15,8 @@ def command() -> None:
     from edge_fer.models import DEFAULT_MODEL, find_model, model_names
 
     table = Table()
-    for name in ("model", "precision", "kB", "MMAC", "public %", "private %", "drop", "labels"):
-        table.add_column(name, justify="left" if name in ("model", "labels") else "right")
+    for name in ("model", "precision", "kB", "MMAC", "public %", "private %", "drop", "classes"):
+        table.add_column(name, justify="left" if name == "model" else "right")
     for name in model_names():
         path = find_model(name)
         _, card = unpack(path)
@@ -31,6 +31,6 @@ def command() -> None:
                 for split in ("public", "private")
             ),
             f"{metrics['drop']:.2f}" if "drop" in metrics else "",
-            " ".join(card.labels),
+            str(len(card.labels)),
         )
     Console(width=None if Console().is_terminal else 120).print(table)

@@ -80,10 +80,3 @@ def test_an_empty_folder_is_refused(cli, tmp_path):
     done = cli("benchmark", tmp_path)
     assert done.returncode == 2
     assert str(tmp_path) in done.stderr
-
-
-def test_the_models_are_listed(cli):
-    done = cli("models")
-    assert done.returncode == 0
-    assert "fer-base" in done.stdout
-    assert "blazeface" not in done.stdout

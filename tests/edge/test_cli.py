@@ -77,7 +77,7 @@ def test_models_lists_what_is_shipped(cli):
     done = cli("models")
     assert done.returncode == 0
     assert DEFAULT_MODEL in done.stdout
-    assert "neutral" in done.stdout
+    assert "int8" in done.stdout
     assert "blazeface" not in done.stdout
 
 
