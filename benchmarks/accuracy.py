@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_fer.card import InputSpec
 from edge_fer.classifier import Classifier
 from edge_fer.errors import ModelError
 from edge_fer.packages import require
@@ -32,13 +32,11 @@ def evaluate(model: Path, data: Dataset, split: str = "public", threads: int = 2
     """
     part = data.split(split)
     if model.suffix in KERAS:
-        logits, labels, temperature = *_keras_logits(model, part), 1.0
-    else:
-        classifier = Classifier(model, threads)
-        labels, temperature = classifier.card.labels, classifier.card.temperature
-        logits = classifier.logits(part.prepared(classifier.card.input))
-    order = _order(labels, data.names, model)
-    return score(logits[:, order], part.labels, data.names, temperature)
+        return score(_keras_logits(model, part), part.labels, data.names)
+    classifier = Classifier(model, threads)
+    order = columns_of(classifier.card.labels, data.names, model)
+    logits = classifier.logits(part.prepared(classifier.card.input))
+    return score(logits[:, order], part.labels, data.names, classifier.card.temperature)
 
 
 def check_model(model: Path) -> None:
@@ -51,20 +49,23 @@ def check_model(model: Path) -> None:
         Classifier(model)
 
 
-def _keras_logits(model: Path, part: Dataset) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+def _keras_logits(model: Path, part: Dataset) -> NDArray[np.float32]:
     require("evaluating a Keras model", "tensorflow", "keras")
-    from edge_fer.train.keras_file import load_model
+    from edge_fer.train.keras_file import check_labels, input_spec, load_model, without_softmax
 
     network, facts = load_model(model)
-    _, height, width, channels = network.input_shape
-    spec = InputSpec(height, width, channels, {1: "gray", 3: "rgb"}.get(channels, ""))
-    pixels = part.prepared(spec).astype(np.float32)
-    logits = np.asarray(network.predict(pixels, batch_size=256, verbose=0))
-    return logits, tuple(facts.get("labels", part.names))
+    check_labels(network, facts, part.names, model)
+    pixels = part.prepared(input_spec(network, facts, model)).astype(np.float32)
+    logits = without_softmax(network).predict(pixels, batch_size=256, verbose=0)
+    return np.asarray(logits, np.float32)
 
 
-def _order(labels: tuple[str, ...], names: tuple[str, ...], model: Path) -> list[int]:
-    """Columns of the model's output in the data's order of classes."""
+def columns_of(labels: Sequence[str], names: Sequence[str], model: Path | str) -> list[int]:
+    """Columns of the model's output in the data's order of classes.
+
+    Raises:
+        ModelError: The data has a class that the model does not know.
+    """
     missing = [name for name in names if name not in labels]
     if missing:
         raise ModelError(f"{model} does not know {', '.join(missing)}, which the data set has")

@@ -15,10 +15,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_fer.benchmarks.accuracy import columns_of
 from edge_fer.card import CropRule
 from edge_fer.classifier import Classifier
 from edge_fer.crop import square_of
 from edge_fer.detector import Detector
+from edge_fer.errors import WorkError
 from edge_fer.face import Face
 from edge_fer.train.dataset import Dataset
 
@@ -67,12 +69,16 @@ def check_crop(
         detector: What finds faces.
         part: Pictures with labels; the public split, say.
         side: Pixels of the pasted picture's side.
+
+    Raises:
+        ModelError: The data has a class that the model does not know.
+        WorkError: No face was found at all.
     """
     frame_width, frame_height = FRAME_SIZE
     corner = ((frame_width - side) // 2, (frame_height - side) // 2)
     center = (corner[0] + side / 2, corner[1] + side / 2)
-    columns = list(classifier.card.labels)
-    labels = np.array([columns.index(part.names[n]) for n in part.labels])
+    columns = classifier.card.labels
+    labels = np.array(columns_of(columns, part.names, classifier.card.name))[part.labels]
     direct = classifier.logits(part.prepared(classifier.card.input)).argmax(1) == labels
     found = np.zeros(len(part), bool)
     right = np.zeros(len(part), bool)
@@ -87,7 +93,9 @@ def check_crop(
         (named,) = classifier.classify(frame, [face])
         right[i] = named.emotion == columns[labels[i]]
         geometry.append(_geometry(face, center, side))
-    scale, sideways, upwards, roll = np.array(geometry or [(math.nan,) * 4]).T
+    if not geometry:
+        raise WorkError(f"no face was found in {len(part)} pictures: are they faces?")
+    scale, sideways, upwards, roll = np.array(geometry).T
     return CropCheck(
         n=len(part),
         side=side,

@@ -43,7 +43,7 @@ def measure(model: Path, threads: int = 1, runs: int = 300) -> Speed:
 
     Args:
         model: A ``.tflite`` file with a card.
-        threads: Threads of the classifier.
+        threads: Threads of the networks.
         runs: Number of inferences to time.
 
     Raises:
@@ -78,7 +78,7 @@ def _measure_here(model: Path, threads: int, runs: int) -> Speed:
         before = time.perf_counter()
         classifier.logits(pictures[i % len(pictures)])
         times[i] = time.perf_counter() - before
-    fps, memory = _pipeline_fps(classifier, max(runs // 3, 1)), _resident_mib()
+    fps, memory = _pipeline_fps(classifier, threads, max(runs // 3, 1)), _resident_mib()
     return Speed(
         threads=threads,
         start_ms=round(1000 * started, 1),
@@ -90,7 +90,7 @@ def _measure_here(model: Path, threads: int, runs: int) -> Speed:
     )
 
 
-def _pipeline_fps(classifier: object, runs: int) -> float:
+def _pipeline_fps(classifier: object, threads: int, runs: int) -> float:
     import cv2
     import numpy as np
 
@@ -106,7 +106,7 @@ def _pipeline_fps(classifier: object, runs: int) -> float:
     edge = (width - height) // 2
     pixels = cv2.copyMakeBorder(portrait, 0, 0, edge, edge, cv2.BORDER_REPLICATE)
     frame = Frame(np.asarray(pixels, np.uint8), 0, 0.0)
-    with open_detector("blazeface") as detector:
+    with open_detector("blazeface", threads=threads) as detector:
         pipeline = Pipeline(detector, classifier)
         for _ in range(5):
             assert len(pipeline.read(frame).faces) == 1

@@ -11,20 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_fer.card import Card, CropRule, InputSpec, pack
+from edge_fer.card import Card, CropRule, pack
 from edge_fer.convert.layers import LayerError, layer_errors
 from edge_fer.convert.representative import calibration_inputs, stratified_sample
 from edge_fer.convert.tflite import PRECISIONS, check_full_integer, to_tflite
-from edge_fer.errors import GateError, ModelError
+from edge_fer.errors import GateError
 from edge_fer.network import Network
 from edge_fer.probabilities import softmax
 from edge_fer.train.dataset import Dataset
-from edge_fer.train.keras_file import load_model
+from edge_fer.train.keras_file import check_labels, input_spec, load_model, without_softmax
 from edge_fer.train.metrics import Scores, fit_temperature, score
 from edge_fer.train.networks import macs
-
-LICENCE = "Apache-2.0"
-_COLORS = {1: "gray", 3: "rgb"}
 
 Say = Callable[[str], None]
 
@@ -61,6 +58,7 @@ def convert(
     calibration: int = 512,
     coverage: float = 0.8,
     seed: int = 0,
+    licence: str = "",
     test: bool = False,
     on_step: Say = lambda _: None,
 ) -> list[Converted]:
@@ -76,6 +74,7 @@ def convert(
         calibration: Number of pictures that calibrate int8.
         coverage: Share of the public pictures that is to be certain: it sets the card's threshold.
         seed: Chooses the calibration pictures.
+        licence: Licence of the weights, for the card.
         test: Also score the private split, for the card of a model to be released.
         on_step: Told what is being done.
 
@@ -88,15 +87,12 @@ def convert(
         StorageError: A file cannot be written.
     """
     model, facts = load_model(model_path)
-    _, height, width, channels = model.input_shape
-    if channels not in _COLORS or height is None or width is None:
-        raise ModelError(f"{model_path} does not take grey or color pictures of one size")
-    if model.output_shape[1] != len(data.names):
-        raise ModelError(
-            f"{model_path} gives {model.output_shape[1]} numbers; the data set has"
-            f" {len(data.names)} classes"
-        )
-    spec = InputSpec(height, width, channels, _COLORS[channels])
+    spec = input_spec(model, facts, model_path)
+    check_labels(model, facts, data.names, model_path)
+    if facts.get("data", {}).get("sha256", data.fingerprint()) != data.fingerprint():
+        on_step("note: the model was trained on other data than this; figures may flatter it")
+    model = without_softmax(model)
+    operations = macs(model)
     public = data.split("public")
     pictures = public.prepared(spec)
     sample = stratified_sample(data.split("training"), calibration, seed)
@@ -105,6 +101,12 @@ def convert(
     exact = to_tflite(model, "float32")
     exact_logits = _logits(exact, "float32", pictures)
     exact_scores = score(exact_logits, public.labels, data.names)
+    chance = np.bincount(public.labels).max() / len(public)
+    if exact_scores.accuracy <= chance:
+        on_step(
+            f"note: {exact_scores.accuracy:.1%} in float32 is no better than always naming one"
+            f" class ({chance:.1%}): does the model take pixels of 0..255, in FER-2013's order?"
+        )
     results = []
     for precision in (p for p in PRECISIONS if p in paths):
         layers: list[LayerError] = []
@@ -115,7 +117,10 @@ def convert(
             if precision == "int8":
                 check_full_integer(flatbuffer, str(paths[precision]))
                 layers = layer_errors(
-                    exact, flatbuffer, sample.prepared(spec)[:64], [x.name for x in model.layers]
+                    exact,
+                    flatbuffer,
+                    sample.prepared(spec)[:: max(1, len(sample) // 64)],
+                    [layer.name for layer in model.layers],
                 )
             on_step(f"comparing {precision} with float32 on {len(public)} pictures")
             logits = _logits(flatbuffer, precision, pictures)
@@ -153,14 +158,14 @@ def convert(
             threshold=threshold,
             coverage=coverage,
             version="1",
-            licence=LICENCE,
+            licence=licence,
             recipe=recipe,
             seed=int(recipe.get("seed", 0)),
             data=facts.get("data", {}),
             calibration=tuple(int(r) for r in sample.rows) if precision == "int8" else (),
             quantization=_quantization(precision, layers),
             metrics=metrics,
-            macs=macs(model),
+            macs=operations,
         )
         results.append(
             Converted(card, flatbuffer, scores, drop, agreement, layers, paths[precision])

@@ -103,6 +103,7 @@ def _is_activation(tensor: dict[str, Any]) -> bool:
         and tensor["quantization"][0] > 0
         and len(tensor["shape"]) in (2, 4)
         and tensor["shape"][0] == 1
+        and not tensor["name"].startswith("arith.constant")
     )
 
 

@@ -42,7 +42,11 @@ def cli() -> None:
 
 
 class Terminated(BaseException):
-    """SIGTERM, as an exception, so that every file is left whole on the way out."""
+    """SIGTERM or SIGHUP, as an exception, so that every file is left whole on the way out."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -55,7 +59,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _run(arguments: list[str] | None) -> int:
     logging.basicConfig(format="edge-fer: %(message)s", level=logging.WARNING, stream=sys.stderr)
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _terminate)
     try:
         code = cli.main(arguments, prog_name="edge-fer", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -73,13 +78,13 @@ def _run(arguments: list[str] | None) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("edge-fer: interrupted", err=True)
         return 128 + signal.SIGINT
-    except Terminated:
+    except Terminated as e:
         click.echo("edge-fer: terminated", err=True)
-        return 128 + signal.SIGTERM
+        return 128 + e.number
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    raise Terminated
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    raise Terminated(number)
 
 
 def _flush() -> None:

@@ -16,6 +16,8 @@
 Every message is one line that names the thing, what was wrong with it and what to do.
 """
 
+from __future__ import annotations
+
 
 class EdgeFerError(Exception):
     """Base of every error that edge-fer raises on purpose."""
@@ -52,6 +54,10 @@ class MissingPackageError(InputError):
 
     def __init__(self, package: str, purpose: str, install: str) -> None:
         super().__init__(f"{package} is needed for {purpose} and is not installed: {install}")
+        self._parts = (package, purpose, install)
+
+    def __reduce__(self) -> tuple[type[MissingPackageError], tuple[str, str, str]]:
+        return type(self), self._parts
 
 
 class WorkError(EdgeFerError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,14 @@ def write_whole(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: The disk is full, or the place is not writable.
     """
+    path = Path(os.path.realpath(path))  # a link stays one, its target is replaced
+    if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113
+        # A pipe or a device is written to as it is.
+        try:
+            yield path
+        except OSError as e:
+            raise storage_error(path, e) from e
+        return
     part = part_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,11 +48,11 @@ def write_whole(path: Path) -> Iterator[Path]:
 
 
 def part_beside(path: Path) -> Path:
-    """The hidden file beside ``path`` to write to before it is renamed.
+    """A hidden file beside ``path``, of a name nobody else uses, to write to and then rename.
 
     Its name does not hold the other's: that may be as long as the file system allows.
     """
-    return path.parent / f".{os.getpid()}.part{path.suffix}"
+    return path.parent / f".{uuid.uuid4().hex}.part{path.suffix}"
 
 
 def storage_error(path: Path | str, cause: OSError) -> StorageError:

@@ -1,7 +1,7 @@
 """Random changes to training pictures: what a camera and a face detector do to a face.
 
 The picture is moved, turned and scaled over the spread of the detector's boxes (see
-``benchmarks/end_to_end.py``), lit differently, blurred as a small or moving face is, and partly
+``benchmarks/crop_check.py``), lit differently, blurred as a small or moving face is, and partly
 covered.
 """
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from edge_fer.card import InputSpec
 from edge_fer.errors import ModelError
 from edge_fer.files import write_whole
+from edge_fer.plain import from_plain
 
 _FACTS = "edge_fer.json"
 
@@ -50,15 +53,64 @@ def load_model(path: Path) -> tuple[keras.Model, dict[str, Any]]:
     except Exception as e:  # Keras raises whatever the broken part happens to raise
         line = (str(e).strip().splitlines() or [type(e).__name__])[0][:160]
         raise ModelError(f"{path} is no Keras model that can be loaded ({line})") from e
-    shape = getattr(model, "input_shape", None)
-    if not isinstance(shape, tuple) or len(shape) != 4 or len(model.output_shape) != 2:
-        raise ModelError(f"{path} does not take one picture and give one row of numbers")
+    shape, result = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    if not isinstance(shape, tuple) or not isinstance(result, tuple):
+        raise ModelError(f"{path} has several inputs or outputs; one of each is needed")
+    if len(shape) != 4 or len(result) != 2 or None in shape[1:]:
+        raise ModelError(f"{path} does not take one picture of a fixed size and give one row")
     facts: dict[str, Any] = {}
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as z:
             if _FACTS in z.namelist():
                 facts = _parsed(z.read(_FACTS), path)
     return model, facts
+
+
+def input_spec(model: keras.Model, facts: dict[str, Any], path: Path) -> InputSpec:
+    """What a model takes: as its recipe says where it knows it, else read off its input.
+
+    Raises:
+        ModelError: It takes neither grey nor color pictures, or not what its recipe says.
+    """
+    _, height, width, channels = model.input_shape
+    color = {1: "gray", 3: "rgb"}.get(channels)
+    if color is None:
+        raise ModelError(f"{path} takes pictures of {channels} channels; 1 or 3 are needed")
+    raw = facts.get("recipe", {}).get("input")
+    if raw is None:
+        return InputSpec(height, width, channels, color)
+    spec = from_plain(InputSpec, raw, ModelError, f"{path}, recipe")
+    if (spec.height, spec.width, spec.channels) != (height, width, channels):
+        raise ModelError(f"{path} takes {height}x{width}x{channels}, its recipe says {spec}")
+    return spec
+
+
+def check_labels(
+    model: keras.Model, facts: dict[str, Any], names: Sequence[str], path: Path
+) -> None:
+    """Refuse a model that does not give one number for every class of the data, in its order.
+
+    Raises:
+        ModelError: It does not.
+    """
+    labels = facts.get("labels", names)
+    if model.output_shape[1] != len(names) or list(labels) != list(names):
+        raise ModelError(
+            f"{path} gives {model.output_shape[1]} numbers ({', '.join(map(str, labels))});"
+            f" the data set has the {len(names)} classes {', '.join(names)}"
+        )
+
+
+def without_softmax(model: keras.Model) -> keras.Model:
+    """The same network up to its logits: the softmax is the device's, with the temperature."""
+    last = model.layers[-1]
+    if isinstance(last, keras.layers.Softmax):
+        return keras.Model(model.inputs, last.input)
+    if getattr(last, "activation", None) is keras.activations.softmax:
+        if isinstance(last, keras.layers.Activation):
+            return keras.Model(model.inputs, last.input)
+        last.activation = keras.activations.linear
+    return model
 
 
 def _parsed(text: bytes, path: Path) -> dict[str, Any]:

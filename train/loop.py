@@ -7,6 +7,7 @@ was killed goes on from there as if nothing had happened.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import time
@@ -60,6 +61,7 @@ class _State:
 
     recipe: dict[str, Any]
     data: str
+    start: str | None = None
     epoch: int = 0
     best_epoch: int = 0
     best_accuracy: float = -1.0
@@ -117,7 +119,7 @@ def train(
         _start_from(model, start)
     average = _Average(recipe.optimizer.average)
     average.set_model(model)
-    state = _State(recipe.to_dict(), data.fingerprint())
+    state = _State(recipe.to_dict(), data.fingerprint(), _fingerprint(start))
     best = average.weights
     if checkpoint.exists():
         best = _restore(checkpoint, model, average, state)
@@ -159,6 +161,7 @@ def train(
         "data": data.describe(),
         "best_epoch": state.best_epoch,
         "labels": list(data.names),
+        "start": state.start,
     }
     save_model(final, facts, out / MODEL)
     return final
@@ -347,11 +350,15 @@ def _restore(
     try:
         with path.open("rb") as file, np.load(file) as arrays:
             saved = _State(**json.loads(str(arrays["state"])))
-            if saved.recipe != json.loads(json.dumps(state.recipe)) or saved.data != state.data:
-                what = "data" if saved.data != state.data else "recipe, seed or number of epochs"
-                raise InputError(
-                    f"{path.parent} holds a run with another {what}; choose another --out"
-                )
+            for what, before, now in (
+                ("data", saved.data, state.data),
+                ("recipe, seed or number of epochs", saved.recipe, _plain(state.recipe)),
+                ("model to start from", saved.start, state.start),
+            ):
+                if before != now:
+                    raise InputError(
+                        f"{path.parent} holds a run with another {what}; choose another --out"
+                    )
             for i, variable in enumerate(model.variables):
                 variable.assign(arrays[f"model/{i}"])
             for i, variable in enumerate(model.optimizer.variables):
@@ -365,6 +372,17 @@ def _restore(
         raise InputError(f"{path} is no checkpoint of this version; choose another --out") from e
     state.__dict__.update(vars(saved))
     return best
+
+
+def _plain(value: dict[str, Any]) -> Any:
+    """The value as it comes back from JSON: tuples as lists."""
+    return json.loads(json.dumps(value))
+
+
+def _fingerprint(path: Path | None) -> str | None:
+    if path is None or not path.is_file():
+        return None
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _write_history(path: Path, rows: list[dict[str, float]]) -> None:

@@ -15,6 +15,7 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 import cv2
@@ -30,6 +31,10 @@ from edge_fer.train.dataset import PRIVATE, PUBLIC, TRAINING, Dataset, stratifie
 SIDE = 48
 """Height and width of FER-2013's pictures."""
 
+SPLIT_SEED = 0
+"""Divides a set without splits; no command changes it, or one would judge by what another trained
+on."""
+
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm"})
 _SPLIT_WORDS = {
     "training": TRAINING,
@@ -37,6 +42,8 @@ _SPLIT_WORDS = {
     "publictest": PUBLIC,
     "public": PUBLIC,
     "validation": PUBLIC,
+    "validate": PUBLIC,
+    "dev": PUBLIC,
     "valid": PUBLIC,
     "val": PUBLIC,
     "privatetest": PRIVATE,
@@ -44,10 +51,12 @@ _SPLIT_WORDS = {
     "test": PRIVATE,
 }
 _UNKNOWN = 255
+_NEEDED = {"emotion", "pixels"}
+_TABLE = ".csv file with the columns emotion and pixels"
 _ENCODING = "utf-8-sig"  # spreadsheets put a byte order mark in front
 
 
-def load(path: Path, seed: int = 0) -> Dataset:
+def load(path: Path, seed: int = SPLIT_SEED) -> Dataset:
     """Read a data set; duplicates across splits leave training.
 
     A set without a validation split gives a tenth of its training pictures to it, stratified over
@@ -84,7 +93,7 @@ def _from_csv(lines: Iterable[str], where: str) -> Dataset:
     rows = csv.reader(lines)
     try:
         header = [name.strip().lower() for name in next(rows, [])]
-        if not {"emotion", "pixels"} <= set(header):
+        if not set(header) >= _NEEDED:
             raise DataError(f"{where}: the first line must name the columns emotion, pixels, Usage")
         emotion, pixels = header.index("emotion"), header.index("pixels")
         usage = header.index("usage") if "usage" in header else None
@@ -141,33 +150,45 @@ def _from_tar(path: Path) -> Dataset:
     try:
         with tarfile.open(path) as tar:
             for member in tar:
-                if member.isfile() and member.name.lower().endswith(".csv"):
-                    content = tar.extractfile(member)
-                    assert content is not None  # a regular file has content
+                content = tar.extractfile(member) if member.name.lower().endswith(".csv") else None
+                if content is not None:
                     with io.TextIOWrapper(content, _ENCODING, "replace", newline="") as f:
-                        return _from_csv(f, f"{path}:{member.name}")
+                        first = f.readline()
+                        if _columns(first) >= _NEEDED:
+                            return _from_csv(chain([first], f), f"{path}:{member.name}")
     except DataError:
         raise
     except Exception as e:  # a damaged archive raises many kinds of errors
         raise DataError(f"{path} is not a whole tar archive ({_line(e)})") from e
-    raise DataError(f"{path} holds no .csv file; give the challenge's fer2013.tar.gz")
+    raise DataError(f"{path} holds no {_TABLE}; give the challenge's fer2013.tar.gz")
 
 
 def _from_zip(path: Path) -> Dataset:
     try:
         with zipfile.ZipFile(path) as z:
             names = sorted(n for n in z.namelist() if not n.endswith("/"))
-            tables = [n for n in names if n.lower().endswith(".csv")]
             if any(PurePosixPath(n).suffix.lower() in PICTURES for n in names):
                 return _from_pictures(((n, z.read(n)) for n in names), str(path))
-            for name in tables:
+            columns = {n: _columns(_head(z, n)) for n in names if n.lower().endswith(".csv")}
+            # The challenge's archive also holds its training part alone, without splits.
+            tables = sorted(columns, key=lambda n: "usage" not in columns[n])
+            for name in (n for n in tables if columns[n] >= _NEEDED):
                 with io.TextIOWrapper(z.open(name), _ENCODING, "replace", newline="") as f:
                     return _from_csv(f, f"{path}:{name}")
     except DataError:
         raise
     except Exception as e:  # a damaged archive raises many kinds of errors
         raise DataError(f"{path} is not a whole zip archive ({_line(e)})") from e
-    raise DataError(f"{path} holds neither pictures nor a .csv file")
+    raise DataError(f"{path} holds neither pictures nor a {_TABLE}")
+
+
+def _head(archive: zipfile.ZipFile, name: str) -> str:
+    with archive.open(name) as f:
+        return f.readline(1000).decode(_ENCODING, "replace")
+
+
+def _columns(first_line: str) -> set[str]:
+    return {name.strip().lower() for name in first_line.split(",")}
 
 
 def _folder_files(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -178,7 +199,7 @@ def _folder_files(path: Path) -> Iterator[tuple[str, bytes]]:
 
 def _from_pictures(files: Iterable[tuple[str, bytes]], where: str) -> Dataset:
     spec = InputSpec(SIDE, SIDE)
-    pictures, labels, splits = [], [], []
+    pictures, labels, splits, strange = [], [], [], ""
     for name, content in files:
         place = PurePosixPath(name)
         if place.suffix.lower() not in PICTURES or place.name.startswith("."):
@@ -198,12 +219,21 @@ def _from_pictures(files: Iterable[tuple[str, bytes]], where: str) -> Dataset:
         pictures.append(prepare(np.asarray(picture, np.uint8), spec)[..., 0])
         labels.append(number)
         splits.append(_split_of_name(place))
+        strange = name if splits[-1] == _UNKNOWN else strange
+    if strange and set(splits) != {_UNKNOWN}:
+        raise DataError(
+            f"{where}: the split of {strange} is not known, those of others are; name the folders"
+            " train, validation and test"
+        )
     return _assemble(pictures, labels, splits, where)
 
 
 def _split_of_name(place: PurePosixPath) -> int:
-    words = [place.stem.split("_")[0], *reversed(place.parts[:-2])]
-    return next((_SPLIT_WORDS[w.lower()] for w in words if w.lower() in _SPLIT_WORDS), _UNKNOWN)
+    usage = place.stem.split("_")[0].lower()
+    if usage in ("training", "publictest", "privatetest"):
+        return _SPLIT_WORDS[usage]
+    folders = (part.lower() for part in reversed(place.parts[:-2]))
+    return next((_SPLIT_WORDS[f] for f in folders if f in _SPLIT_WORDS), _UNKNOWN)
 
 
 def _assemble(

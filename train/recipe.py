@@ -97,12 +97,24 @@ class Recipe:
             "epochs": (self.epochs, 1, None),
             "batch": (self.batch, 1, None),
             "patience": (self.patience, 1, None),
-            "seed": (self.seed, 0, None),
+            "seed": (self.seed, 0, 2**32 - 1),
             "optimizer, peak": (self.optimizer.peak, 0, None),
+            "optimizer, weight_decay": (self.optimizer.weight_decay, 0, None),
+            "optimizer, warmup": (self.optimizer.warmup, 0, None),
+            "optimizer, clip": (self.optimizer.clip, 1e-6, None),
             "optimizer, momentum": (self.optimizer.momentum, 0, 0.9999),
             "optimizer, average": (self.optimizer.average, 0, 1),
             "loss, smoothing": (self.loss.smoothing, 0, 0.99),
-            "augment, scale": (self.augment.scale, 0, 0.9),
+            **{
+                f"augment, {name}": (getattr(self.augment, name), 0, high)
+                for name, high in (
+                    ("flip", 1),
+                    ("blur", 1),
+                    ("erase", 1),
+                    ("scale", 0.9),
+                    ("shift", 1),
+                )
+            },
         }
         for name, (value, low, high) in ranges.items():
             if value < low or (high is not None and value > high):
@@ -154,6 +166,6 @@ def load_recipe(name: str) -> Recipe:
                 f"recipe {name!r} is neither a readable file nor one of {', '.join(recipe_names())}"
             ) from e
     try:
-        return Recipe.from_dict(tomllib.loads(text), name)
+        return Recipe.from_dict({"name": Path(name).stem, **tomllib.loads(text)}, name)
     except tomllib.TOMLDecodeError as e:
         raise RecipeError(f"{name}: not a TOML file ({e})") from e

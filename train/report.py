@@ -43,7 +43,7 @@ def curves(history: Path) -> Figure:
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     for axes, name in ((left, "loss"), (right, "accuracy")):
-        axes.plot(column["epoch"], column[name], label="training, augmented")
+        axes.plot(column["epoch"], column[name], label="training: augmented, weighted, smoothed")
         axes.plot(column["epoch"], column[f"val_{name}"], label="validation")
         axes.set(xlabel="epoch", title=name.capitalize())
         axes.grid(alpha=0.3)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edge_fer.commands.talk import progress_bar, say, show, write_json
+
+if TYPE_CHECKING:
+    from edge_fer.train.dataset import Dataset
 
 
 @click.command("benchmark", short_help="Compare models: latency, FPS, memory, accuracy.")
@@ -64,16 +67,27 @@ def command(
     Without any, all shipped models. Every figure comes from a fresh process of its own.
     """
     from edge_fer.benchmarks.machine import describe_machine
+    from edge_fer.packages import require
+    from edge_fer.train.readers import load
 
     files = _files(models)
-    if crop:
-        rows = _check_crop(files, data, split, side, detector)
+    if plot:
+        require("--plot", "matplotlib")
+    if crop and (data is None or plot):
+        raise click.UsageError("--crop needs --data, the faces to paste, and draws no plot")
+    dataset = load(data) if data else None
+    if crop and dataset:
+        rows = _check_crop(files, dataset, split, side, detector)
     else:
-        rows = _compare(files, data, split, threads, runs)
-        if plot:
-            _plot(rows, plot)
+        rows = _compare(files, dataset, split, threads, runs)
     if json_to:
         write_json({"machine": describe_machine(), "split": split, "results": rows}, json_to)
+    if plot:
+        from edge_fer.benchmarks.plot import comparison
+        from edge_fer.figures import save_figure
+
+        save_figure(comparison(rows), plot)
+        say(f"{plot} is the plot")
 
 
 def _files(models: tuple[str, ...]) -> list[Path]:
@@ -82,18 +96,18 @@ def _files(models: tuple[str, ...]) -> list[Path]:
 
     files: list[Path] = []
     for model in models or model_names():
-        if Path(model).is_dir():
+        if model not in model_names() and Path(model).is_dir():
             inside = sorted(Path(model).glob("*.tflite"))
             if not inside:
                 raise ModelError(f"{model} holds no .tflite files; make some with edge-fer convert")
             files += inside
         else:
             files.append(find_model(model))
-    return files
+    return list(dict.fromkeys(files))
 
 
 def _compare(
-    files: list[Path], data: Path | None, split: str, threads: int | None, runs: int
+    files: list[Path], data: Dataset | None, split: str, threads: int | None, runs: int
 ) -> list[dict[str, Any]]:
     import os
 
@@ -103,25 +117,23 @@ def _compare(
 
     most = threads or len(os.sched_getaffinity(0))
     counts = [n for n in (1, 2, 4, 8, 16, 32, 64) if n < most] + [most]
-    cards = {
-        file: unpack(file)[1] for file in files
-    }  # a broken model is found before the long work
+    # A broken model is found before the long work.
+    cards = {file: unpack(file)[1] for file in files}
+    plain = [file.name for file in files]
+    names = {f: f.name if plain.count(f.name) == 1 else str(f) for f in files}
     rows: list[dict[str, Any]] = []
     with progress_bar() as bar:
         task = bar.add_task("", total=len(files) * len(counts))
         for file in files:
             for count in counts:
                 bar.update(task, description=f"{file.name}, {count} threads")
-                rows.append({"model": file.name, **asdict(measure(file, count, runs))})
+                rows.append({"model": names[file], **asdict(measure(file, count, runs))})
                 bar.advance(task)
     scores = {}
     if data:
-        from edge_fer.train.readers import load
-
-        dataset = load(data)
         for file in files:
             say(f"scoring {file.name} on {split}")
-            scores[file.name] = evaluate(file, dataset, split)
+            scores[file] = evaluate(file, data, split)
     for row, file in zip(rows, [f for f in files for _ in counts], strict=True):
         card = cards[file]
         row |= {
@@ -130,8 +142,8 @@ def _compare(
             "macs": card.macs,
             "sha256": card.sha256,
         }
-        if file.name in scores:
-            scored = scores[file.name]
+        if file in scores:
+            scored = scores[file]
             row |= {"n": scored.n, "accuracy": scored.accuracy, "macro_f1": scored.macro_f1}
     _show_rows(rows, split)
     return rows
@@ -140,7 +152,9 @@ def _compare(
 def _show_rows(rows: list[dict[str, Any]], split: str) -> None:
     from rich.table import Table
 
-    table = Table(caption="FPS: the whole pipeline, one face in 640x480, without decoding")
+    table = Table(
+        caption="FPS: the pipeline with BlazeFace on LiteRT, one face in 640x480, no decoding"
+    )
     for name in (
         "model",
         "precision",
@@ -173,18 +187,15 @@ def _show_rows(rows: list[dict[str, Any]], split: str) -> None:
 
 
 def _check_crop(
-    files: list[Path], data: Path | None, split: str, side: int, detector: str
+    files: list[Path], data: Dataset, split: str, side: int, detector: str
 ) -> list[dict[str, Any]]:
     from rich.table import Table
 
     from edge_fer.benchmarks.crop_check import check_crop
     from edge_fer.classifier import Classifier
     from edge_fer.detector import open_detector
-    from edge_fer.train.readers import load
 
-    if data is None:
-        raise click.UsageError("--crop needs --data: the faces to paste")
-    part = load(data).split(split)
+    part = data.split(split)
     rows = []
     table = Table(title=f"{split}, n = {len(part)}, pasted at {side} px into 640x480")
     for name in (
@@ -214,14 +225,3 @@ def _check_crop(
         )
     show(table)
     return rows
-
-
-def _plot(rows: list[dict[str, Any]], path: Path) -> None:
-    from edge_fer.packages import require
-
-    require("--plot", "matplotlib")
-    from edge_fer.benchmarks.plot import comparison
-    from edge_fer.figures import save_figure
-
-    save_figure(comparison(rows), path)
-    say(f"{path} is the plot")

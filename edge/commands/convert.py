@@ -60,6 +60,7 @@ _PRECISIONS = ("float32", "float16", "dynamic", "int8")
     show_default=True,
     help="Chooses the calibration pictures.",
 )
+@click.option("--licence", default="", help="Licence of the weights, for the card.")
 @click.option("--test", is_flag=True, help="Also score PrivateTest, for a model to be released.")
 def command(
     model: Path,
@@ -70,6 +71,7 @@ def command(
     calibration: int,
     coverage: float,
     seed: int,
+    licence: str,
     test: bool,
 ) -> None:
     """Convert MODEL (.keras or .h5), compare it with float32, and refuse what lost too much.
@@ -100,12 +102,13 @@ def command(
 
     results = convert(
         model,
-        load(data, seed),
+        load(data),
         paths,
         max_drop=max_drop,
         calibration=calibration,
         coverage=coverage,
         seed=seed,
+        licence=licence,
         test=test,
         on_step=say,
     )

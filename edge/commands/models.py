@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from edge_fer.commands.talk import write_out
+
 
 @click.command("models", short_help="List the models that come with edge-fer.")
 def command() -> None:
@@ -33,4 +35,7 @@ def command() -> None:
             f"{metrics['drop']:.2f}" if "drop" in metrics else "",
             str(len(card.labels)),
         )
-    Console(width=None if Console().is_terminal else 120).print(table)
+    console = Console(width=None if Console().is_terminal else 120)
+    with console.capture() as text:
+        console.print(table)
+    write_out(text.get())

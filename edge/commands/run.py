@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge_fer.commands.talk import say
+
 if TYPE_CHECKING:
     from edge_fer.frame import Reading
     from edge_fer.sinks import Sink
+    from edge_fer.sinks.window import Window
     from edge_fer.sources import Source
 
 
@@ -80,7 +83,7 @@ def command(
     from edge_fer.classifier import Classifier
     from edge_fer.detector import open_detector
     from edge_fer.pipeline import Pipeline
-    from edge_fer.sinks import open_saver
+    from edge_fer.sinks import check_targets, open_saver
     from edge_fer.sinks.lines import CsvTable, JsonLines
     from edge_fer.sources import open_source
 
@@ -90,16 +93,18 @@ def command(
         classifier = Classifier(model, threads)
         frames = stack.enter_context(open_source(source, width=width, height=height, fps=fps))
         finder = stack.enter_context(open_detector(detector, min_score, threads))
+        outputs = (str(save) if save else None, jsonl, table)
+        check_targets([target for target in outputs if target], frames)
         sinks: list[Sink] = []
+        if save:
+            sinks.append(stack.enter_context(open_saver(save, frames)))
         if jsonl:
             sinks.append(stack.enter_context(JsonLines(jsonl)))
         if table:
             sinks.append(stack.enter_context(CsvTable(table, classifier.card.labels)))
-        if save:
-            sinks.append(stack.enter_context(open_saver(save, frames)))
-        window = _window(stack, show)
+        window = _open_window(show, frames, stop)
         if window is not None:
-            sinks.append(window)
+            sinks.append(stack.enter_context(window))
         summary = _Summary(frames)
         for reading in Pipeline(finder, classifier).run(frames):
             for sink in sinks:
@@ -112,24 +117,26 @@ def command(
     return 128 + stop.signal if stop.signal and not frames.live else 0
 
 
-def _window(stack: ExitStack, show: bool | None):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    if show is False or (show is None and not sys.stdin.isatty()):
+def _open_window(show: bool | None, source: Source, stop: _StopOnSignal) -> Window | None:
+    """A window where it is asked for, or where somebody sits at a terminal with a display."""
+    pictures = source.fps is None
+    if show is False or (show is None and (pictures or not sys.stdin.isatty())):
         return None
     from edge_fer.sinks.window import Window, display_works
 
     if not display_works():
         if show:
-            click.echo("edge-fer: no display can be reached: going on without a window", err=True)
+            say("edge-fer: no display can be reached: going on without a window")
         return None
-    return stack.enter_context(Window())
+    return Window(hold=(lambda: not stop.signal) if pictures else None)
 
 
 class _StopOnSignal:
-    """Remembers SIGINT and SIGTERM, so that no line is cut in the middle."""
+    """Remembers SIGINT, SIGTERM and SIGHUP, so that no line is cut in the middle."""
 
     def __init__(self) -> None:
         self.signal = 0
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._remember)
 
     def _remember(self, number: int, _frame: FrameType | None) -> None:

@@ -67,6 +67,18 @@ def scores_table(title: str, scores: Scores) -> None:
     show(table)
 
 
+def write_out(text: str) -> None:
+    """Write to standard output.
+
+    Raises:
+        StorageError: It goes to a full disk.
+        ReaderGoneError: Who reads it has gone.
+    """
+    from edge_fer.sinks.lines import Lines
+
+    Lines("-").write(text)
+
+
 def write_json(value: dict[str, Any], where: str) -> None:
     """Write plain data as JSON to a file, or to standard output for ``-``.
 
@@ -77,7 +89,7 @@ def write_json(value: dict[str, Any], where: str) -> None:
 
     text = json.dumps(value, indent=1) + "\n"
     if where == "-":
-        click.echo(text, nl=False)
+        write_out(text)
         return
     with write_whole(Path(where)) as part:
         part.write_text(text)

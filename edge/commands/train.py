@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder. Default: runs/RECIPE.")
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder.")
-@click.option("--seed", type=click.IntRange(0), help="Instead of the recipe's.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Instead of the recipe's.")
 @click.option(
     "--precision", type=click.Choice(["float32", "mixed_bfloat16"]), help="Instead of the recipe's."
 )
@@ -60,13 +60,17 @@ def command(
 
     recipe = load_recipe(recipe_name).with_changes(epochs=epochs, seed=seed, precision=precision)
     out = out or Path("runs") / recipe.name
-    dataset = load(data, recipe.seed)
+    dataset = load(data)
     facts = dataset.describe()
     say(
         f"{data}: {facts['training']} training, {facts['public']} public,"
         f" {facts['private']} private pictures; {dataset.dropped} training pictures left out that"
         " another split holds too"
     )
+    training = dataset.split("training")
+    missing = [n for i, n in enumerate(dataset.names) if not (training.labels == i).any()]
+    if missing:
+        say(f"note: no training picture of {', '.join(missing)}: the model will never name it")
 
     from edge_fer.train.loop import HISTORY, MODEL, train
     from edge_fer.train.metrics import score

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import platform
 from pathlib import Path
 from typing import Protocol, Self
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from edge_fer.errors import InputError
 from edge_fer.face import Face
 from edge_fer.packages import require
+
+log = logging.getLogger(__name__)
 
 DETECTORS = ("auto", "mediapipe", "blazeface")
 
@@ -54,10 +57,18 @@ def open_detector(name: str = "auto", min_score: float = 0.5, threads: int = 1) 
             "MediaPipe's wheels need a processor with atomic instructions, which this one lacks"
             " (a Raspberry Pi 4, say); use --detector blazeface, which finds the same faces"
         )
+    if not 0 < min_score < 1:
+        raise InputError(f"the least score {min_score} does not lie between 0 and 1")
     if name == "mediapipe" or (name == "auto" and installed and runs):
-        from edge_fer.detector.mediapipe_face import MediaPipeFace
+        try:
+            from edge_fer.detector.mediapipe_face import MediaPipeFace
 
-        return MediaPipeFace(min_score)
+            return MediaPipeFace(min_score)
+        except (ImportError, OSError) as e:  # a system library is missing
+            reason = f"MediaPipe does not load ({e}); sudo apt install libegl1 libgles2"
+            if name == "mediapipe":
+                raise InputError(reason) from e
+            log.warning("%s. Going on with BlazeFace on LiteRT, which finds the same faces", reason)
     from edge_fer.detector.blazeface import BlazeFace
 
     return BlazeFace(min_score, threads)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -31,14 +32,12 @@ def open_saver(path: Path, source: Source) -> Sink:
         source: Where the frames come from.
 
     Raises:
-        InputError: The suffix does not go with the source, or the source itself would be
-            overwritten.
+        InputError: The suffix does not go with the source.
     """
     from edge_fer.sinks.pictures import PictureSink
     from edge_fer.sinks.video import VideoSink
 
     suffix = path.suffix.lower()
-    _refuse_originals(path, source)
     if suffix in VIDEOS:
         if source.fps is None:
             raise InputError(f"--save {path}: pictures are saved as pictures; name a folder")
@@ -53,10 +52,22 @@ def open_saver(path: Path, source: Source) -> Sink:
     return PictureSink(path)
 
 
-def _refuse_originals(path: Path, source: Source) -> None:
-    """Annotated pictures keep their names: in the originals' folder they would replace them."""
-    target = path.resolve()
-    for file in source.files:
-        original = file.resolve()
-        if target in (original, original.parent):
-            raise InputError(f"--save {path} would overwrite {file}; name another place")
+def check_targets(targets: Sequence[str], source: Source) -> None:
+    """Refuse what would overwrite the source, or two sinks that would write one file.
+
+    Args:
+        targets: Files and folders to write, ``-`` for standard output.
+        source: Where the frames come from.
+
+    Raises:
+        InputError: Two targets are one, or a target is a file that is read or the folder of one:
+            annotated pictures keep their names.
+    """
+    for i, target in enumerate(targets):
+        if target in targets[:i]:
+            raise InputError(f"two outputs cannot both go to {target}; name another place")
+    originals = {place: f for f in source.files for place in (f.resolve(), f.parent.resolve())}
+    for target in targets:
+        original = originals.get(Path(target).resolve()) if target != "-" else None
+        if original is not None:
+            raise InputError(f"{target} would overwrite {original}; name another place")

@@ -15,6 +15,8 @@ from edge_fer.errors import ReaderGoneError
 from edge_fer.files import storage_error
 from edge_fer.frame import Reading
 
+_COLUMNS = "frame time source id x y width height score emotion confidence uncertain"
+
 
 class Lines:
     """A text file that at every moment holds whole lines only.
@@ -22,52 +24,53 @@ class Lines:
     Each line goes out at once, so that others can follow the file; where the disk is full, what
     was written of the last line is taken back.
 
+    It is opened with the first line: a run that fails before leaves an older file as it is.
+
     Args:
         path: The file, or ``-`` for standard output.
-
-    Raises:
-        StorageError: It cannot be opened.
     """
 
     def __init__(self, path: str) -> None:
         self._name, self._whole = path, 0
-        self._file: BinaryIO
-        if path == "-":
-            self._file = sys.stdout.buffer
-            return
-        try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            self._file = Path(path).open("wb", buffering=0)  # noqa: SIM115
-        except OSError as e:
-            raise storage_error(path, e) from e
+        self._file: BinaryIO | None = None
 
     def write(self, text: str) -> None:
         """Write one or more whole lines.
 
         Raises:
-            StorageError: The disk is full.
+            StorageError: The disk is full, or the file cannot be opened.
             ReaderGoneError: Who reads standard output has gone.
         """
         data = text.encode(errors="surrogateescape")  # file names need not be Unicode
+        file = self._file = self._file or self._open()
         try:
             rest = memoryview(data)
             while rest:
-                rest = rest[self._file.write(rest) :]
-            self._file.flush()
+                rest = rest[file.write(rest) :]
+            file.flush()
             self._whole += len(data)
         except BrokenPipeError as e:
             raise ReaderGoneError(f"who read {self._name} has gone") from e
         except OSError as e:
             if self._name != "-":
                 with contextlib.suppress(OSError):  # a device has no length
-                    self._file.truncate(self._whole)
-                    self._file.seek(self._whole)
+                    file.truncate(self._whole)
+                    file.seek(self._whole)
             raise storage_error(self._name, e) from e
 
     def close(self) -> None:
         """Close the file; standard output stays open."""
-        if self._name != "-":
+        if self._name != "-" and self._file is not None:
             self._file.close()
+
+    def _open(self) -> BinaryIO:
+        if self._name == "-":
+            return sys.stdout.buffer
+        try:
+            Path(self._name).parent.mkdir(parents=True, exist_ok=True)
+            return Path(self._name).open("wb", buffering=0)
+        except OSError as e:
+            raise storage_error(self._name, e) from e
 
 
 class JsonLines:
@@ -101,8 +104,7 @@ class CsvTable:
 
     def __init__(self, path: str, labels: Sequence[str]) -> None:
         self._lines, self._labels = Lines(path), labels
-        columns = "frame time source id x y width height score emotion confidence uncertain"
-        self._lines.write(_csv_row([*columns.split(), *labels]))
+        self._header = _csv_row([*_COLUMNS.split(), *labels])
 
     def __enter__(self) -> Self:
         return self
@@ -114,7 +116,7 @@ class CsvTable:
         """Write a row for every face."""
         row = reading.to_dict()
         start = [row["frame"], row["time"], row.get("source", "")]
-        text = "".join(
+        text = self._header + "".join(
             _csv_row(
                 [
                     *start,
@@ -129,6 +131,7 @@ class CsvTable:
             )
             for face in row["faces"]
         )
+        self._header = ""
         if text:
             self._lines.write(text)
 

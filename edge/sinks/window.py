@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Self
 
 import cv2
@@ -36,10 +37,11 @@ class Window:
 
     Args:
         title: What stands in its title bar.
+        hold: For pictures: each stays until a key is pressed, or until this says no.
     """
 
-    def __init__(self, title: str = "edge-fer") -> None:
-        self._title = title
+    def __init__(self, title: str = "edge-fer", hold: Callable[[], bool] | None = None) -> None:
+        self._title, self._hold = title, hold
         self.closed = False
 
     def __enter__(self) -> Self:
@@ -52,6 +54,13 @@ class Window:
     def write(self, reading: Reading) -> None:
         """Show one frame."""
         cv2.imshow(self._title, reading.annotated)
-        key = cv2.waitKey(1) & 0xFF
+        key = self._key(1)
+        while self._hold is not None and key is None and not self.closed and self._hold():
+            key = self._key(50)
+        self.closed = self.closed or key in (ord("q"), 27)
+
+    def _key(self, milliseconds: int) -> int | None:
+        key = cv2.waitKey(milliseconds)
         visible = cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1
-        self.closed = self.closed or key in (ord("q"), 27) or not visible
+        self.closed = self.closed or not visible
+        return None if key < 0 else key & 0xFF

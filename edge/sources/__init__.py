@@ -70,9 +70,9 @@ def open_source(
 
         return Camera(text, width=width, height=height, fps=fps)
     if "://" in text:
-        from edge_fer.sources.camera import Stream
+        from edge_fer.sources.camera import open_url
 
-        return Stream(text)
+        return open_url(text)
     return _open_files(text)
 
 

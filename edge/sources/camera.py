@@ -11,6 +11,7 @@ import numpy as np
 
 from edge_fer.errors import SourceError, SourceLostError
 from edge_fer.frame import Frame
+from edge_fer.sources.video import Video, without_password
 
 
 class _Live:
@@ -22,6 +23,7 @@ class _Live:
         self._name, self._capture = name, capture
         fps = capture.get(cv2.CAP_PROP_FPS)
         self.fps: float | None = fps if 0 < fps < 1000 else 30.0
+        self.length = max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
 
     def __enter__(self) -> Self:
         return self
@@ -83,6 +85,19 @@ class Camera(_Live):
         super().__init__(f"camera {device}", capture)
 
 
+def open_url(url: str) -> Stream | Video:
+    """A live stream, or a video file that lies on a server: FFmpeg knows how long that is.
+
+    Raises:
+        SourceError: It does not open.
+    """
+    stream = Stream(url)
+    if not stream.length:
+        return stream
+    stream.__exit__()
+    return Video(url)
+
+
 class Stream(_Live):
     """A network stream through FFmpeg: RTSP, HTTP, HLS.
 
@@ -94,11 +109,12 @@ class Stream(_Live):
     """
 
     def __init__(self, url: str) -> None:
+        name = without_password(url)
         capture = cv2.VideoCapture(
             url,
             cv2.CAP_FFMPEG,
             [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 10_000, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 10_000],
         )
         if not capture.isOpened():
-            raise SourceError(f"the stream {url} does not open: check the address and the network")
-        super().__init__(url, capture)
+            raise SourceError(f"the stream {name} does not open: check the address and the network")
+        super().__init__(name, capture)

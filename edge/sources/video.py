@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -14,10 +15,10 @@ from edge_fer.frame import Frame
 
 
 class Video:
-    """A video file frame by frame, none lost; rotated as the file asks.
+    """A video frame by frame, none lost; rotated as the file asks.
 
     Args:
-        path: The file.
+        path: A file, or the URL of one.
 
     Raises:
         SourceError: It is no video that FFmpeg can read.
@@ -25,11 +26,16 @@ class Video:
 
     live = False
 
-    def __init__(self, path: Path) -> None:
-        self._path, self.files = path, (path,)
+    def __init__(self, path: Path | str) -> None:
+        self._name = without_password(str(path))
+        self.files: Sequence[Path] = (path,) if isinstance(path, Path) else ()
+        broken = f"{self._name} is neither a picture nor a video, or is broken or cut short"
+        # FFmpeg makes a film of any text, as a terminal would show it.
+        if isinstance(path, Path) and _is_text(path):
+            raise SourceError(broken)
         self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
         if not self._capture.isOpened():
-            raise SourceError(f"{path} is neither a picture nor a video, or is broken or cut short")
+            raise SourceError(broken)
         fps, count = (
             self._capture.get(cv2.CAP_PROP_FPS),
             self._capture.get(cv2.CAP_PROP_FRAME_COUNT),
@@ -57,6 +63,21 @@ class Video:
         # Containers only estimate their length, so a few frames less are no fault.
         if not index or (self.count and index < 0.9 * self.count - 2):
             raise SourceError(
-                f"{self._path} is broken or cut short: {index} of {self.count or 'unknown'} frames"
+                f"{self._name} is broken or cut short: {index} of {self.count or 'unknown'} frames"
                 " could be read"
             )
+
+
+def without_password(url: str) -> str:
+    """A URL as it may stand in a log."""
+    return re.sub(r"(?<=://)[^/@]*@", "", url)
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        with path.open("rb") as f:
+            head = f.read(4096)
+        head.decode()
+    except (OSError, UnicodeDecodeError):
+        return False
+    return b"\0" not in head and not head.startswith(b"#EXTM3U")

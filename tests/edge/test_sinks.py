@@ -44,7 +44,7 @@ class FullDisk:
 
 def _fill_disk(monkeypatch, sink, room, **options):
     lines = sink._lines
-    monkeypatch.setattr(lines, "_file", FullDisk(lines._file, room, **options))
+    monkeypatch.setattr(lines, "_file", FullDisk(lines._file or lines._open(), room, **options))
 
 
 def test_json_lines_have_the_schema(tmp_path, reading, read_face):
@@ -114,7 +114,7 @@ def test_a_full_device_is_a_storage_error(monkeypatch, tmp_path, reading):
 def test_writes_in_parts_are_put_together(monkeypatch, tmp_path, reading):
     path = tmp_path / "x.jsonl"
     with JsonLines(str(path)) as sink:
-        file = sink._lines._file
+        file = sink._lines._open()
 
         class Slow(FullDisk):
             def write(self, data):
@@ -126,11 +126,11 @@ def test_writes_in_parts_are_put_together(monkeypatch, tmp_path, reading):
     assert [json.loads(line)["frame"] for line in path.read_text().splitlines()] == [0, 1]
 
 
-def test_lines_cannot_be_written_to_a_folder(tmp_path):
+def test_lines_cannot_be_written_to_a_folder(tmp_path, reading):
     (tmp_path / "file").write_text("in the way")
     for path in (tmp_path, tmp_path / "file" / "x.jsonl"):
-        with pytest.raises(StorageError, match=str(path)):
-            JsonLines(str(path))
+        with JsonLines(str(path)) as sink, pytest.raises(StorageError, match=str(path)):
+            sink.write(reading())
 
 
 def _table(path):

@@ -71,12 +71,12 @@ def test_curves_hold_what_the_history_holds(history):
     loss, accuracy = curves(history).axes
     lines = {line.get_label(): line.get_xydata().tolist() for line in loss.lines}
     assert lines == {
-        "training, augmented": [[1, 2.0], [2, 1.5]],
+        "training: augmented, weighted, smoothed": [[1, 2.0], [2, 1.5]],
         "validation": [[1, 1.9], [2, 1.4]],
     }
     lines = {line.get_label(): line.get_xydata().tolist() for line in accuracy.lines}
     assert lines == {
-        "training, augmented": [[1, 0.2], [2, 0.4]],
+        "training: augmented, weighted, smoothed": [[1, 0.2], [2, 0.4]],
         "validation": [[1, 0.25], [2, 0.45]],
     }
 
