@@ -42,13 +42,14 @@ def comparison(rows: list[dict[str, Any]]) -> Figure:
     axes[1].bar_label(axes[1].barh(places, sizes, 0.6, color="tab:gray"), fmt="%.0f", padding=2)
     axes[1].set(xlabel="file, kB", xlim=(0, 1.2 * max(sizes)))
     if scored:
+        # Points and not bars: the axis does not start at 0.
         shares = [100 * first[n]["accuracy"] for n in names]
-        bars = axes[2].barh(places, shares, 0.6, color="tab:green")
-        axes[2].bar_label(bars, fmt="%.2f", padding=2)
-        low = min(shares)
+        axes[2].plot(shares, places, "o", color="tab:green")
+        for share, place in zip(shares, places, strict=True):
+            axes[2].annotate(f"{share:.2f}", (share, place), (6, 4), textcoords="offset points")
         axes[2].set(
             xlabel=f"accuracy, % (n = {first[names[0]]['n']})",
-            xlim=(max(low - 5, 0), max(shares) + 1),
+            xlim=(min(shares) - 1, max(shares) + 1),
         )
     for one in axes:
         one.grid(axis="x", alpha=0.3)

@@ -55,10 +55,11 @@ def scores_table(title: str, scores: Scores) -> None:
     """Accuracy, macro-F1, and precision, recall and F1 of every class."""
     from rich.table import Table
 
-    table = Table(
-        title=f"{title}: accuracy {scores.accuracy:.2%}, macro-F1 {scores.macro_f1:.3f},"
+    say(
+        f"{title}: accuracy {scores.accuracy:.2%}, macro-F1 {scores.macro_f1:.3f},"
         f" calibration error {scores.ece:.1%}, n = {scores.n}"
     )
+    table = Table()
     for name in ("class", "precision", "recall", "F1", "n"):
         table.add_column(name, justify="left" if name == "class" else "right")
     for i, name in enumerate(scores.names):
