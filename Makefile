@@ -1,8 +1,9 @@
 # make demo    install on this machine and read the emotion of a face in a picture
 # make test    install everything and run the tests
 # make check   what CI runs: lint, types, tests
+# make PYTHON=python3.13 …   with a Python of your choice
 
-PYTHON ?= $(shell deploy/find-python.sh)
+PYTHON ?=
 BIN := .venv/bin
 
 .PHONY: demo test lint types check format clean
@@ -32,8 +33,13 @@ format: .venv/dev
 
 .venv/bin/python:
 	deploy/system-libraries.sh
-	@test -n "$(PYTHON)" || { echo "edge-fer needs Python 3.11, 3.12 or 3.13; Debian: apt install python3 python3-venv"; exit 1; }
-	$(PYTHON) -m venv .venv
+	@# Looked for only now: the line above may just have installed it.
+	@python="$(PYTHON)"; python="$${python:-$$(deploy/find-python.sh)}"; \
+	if [ -z "$$python" ]; then \
+	    echo "edge-fer needs Python 3.11, 3.12 or 3.13; Debian: apt install python3 python3-venv"; \
+	    exit 1; \
+	fi; \
+	"$$python" -m venv .venv
 
 .venv/device: .venv/bin/python pyproject.toml
 	@echo "Installing edge-fer into .venv"

@@ -5,6 +5,7 @@ Exit codes: 0 done; 2 bad input or usage; 1 failure at work; 130 and 143 ended b
 
 from __future__ import annotations
 
+import faulthandler
 import importlib
 import logging
 import os
@@ -102,7 +103,7 @@ def _native_chatter_hidden() -> Iterator[None]:
     Python's ``sys.stderr`` keeps the real one. ``EDGE_FER_NATIVE_LOG=1`` lets all of it through.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if os.environ.get("EDGE_FER_NATIVE_LOG"):
+    if os.environ.get("EDGE_FER_NATIVE_LOG") or sys.stderr is None:  # None: started with 2>&-
         yield
         return
     sys.stderr.flush()
@@ -114,14 +115,12 @@ def _native_chatter_hidden() -> Iterator[None]:
         sys.stderr,
         os.fdopen(real, "w", buffering=1, errors="backslashreplace"),
     )
+    # A library that ends the process says why where nobody reads it; say at least where it was.
+    faulthandler.enable(sys.stderr)
     try:
         yield
-    except BaseException:
-        # What ends the process must be seen: give the descriptor back for the traceback.
+    finally:
+        faulthandler.disable()
         sys.stderr.flush()
         os.dup2(real, 2)
         sys.stderr = before
-        raise
-    sys.stderr.flush()
-    os.dup2(real, 2)
-    sys.stderr = before

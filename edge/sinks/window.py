@@ -42,10 +42,11 @@ class Window:
 
     def __init__(self, title: str = "edge-fer", hold: Callable[[], bool] | None = None) -> None:
         self._title, self._hold = title, hold
-        self.closed = False
+        self.closed = self._sized = False
 
     def __enter__(self) -> Self:
-        cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+        flags = cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL
+        cv2.namedWindow(self._title, flags)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -53,7 +54,11 @@ class Window:
 
     def write(self, reading: Reading) -> None:
         """Show one frame."""
-        cv2.imshow(self._title, reading.annotated)
+        picture = reading.annotated
+        if not self._sized:
+            cv2.resizeWindow(self._title, picture.shape[1], picture.shape[0])
+            self._sized = True
+        cv2.imshow(self._title, picture)
         key = self._key(1)
         while self._hold is not None and key is None and not self.closed and self._hold():
             key = self._key(50)
