@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_fer.benchmarks import FRAME_SIZE
 from edge_fer.benchmarks.accuracy import columns_of
 from edge_fer.card import CropRule
 from edge_fer.classifier import Classifier
@@ -23,8 +24,6 @@ from edge_fer.detector import Detector
 from edge_fer.errors import WorkError
 from edge_fer.face import Face
 from edge_fer.train.dataset import Dataset
-
-FRAME_SIZE = (640, 480)
 
 
 @dataclass(frozen=True)

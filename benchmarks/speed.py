@@ -9,9 +9,8 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_fer.benchmarks import FRAME_SIZE
 from edge_fer.errors import WorkError
-
-FRAME_SIZE = (640, 480)
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_fer.card import Card, CropRule, pack
+from edge_fer.convert import PRECISIONS
 from edge_fer.convert.layers import LayerError, layer_errors
 from edge_fer.convert.representative import calibration_inputs, stratified_sample
-from edge_fer.convert.tflite import PRECISIONS, check_full_integer, to_tflite
+from edge_fer.convert.tflite import check_full_integer, to_tflite
 from edge_fer.errors import GateError
 from edge_fer.network import Network
 from edge_fer.probabilities import softmax

@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 from edge_fer.errors import GateError, WorkError
 from edge_fer.interpreter import open_interpreter
 
-PRECISIONS = ("float32", "float16", "dynamic", "int8")
-
 Calibration = Callable[[], Iterator[list[NDArray[np.float32]]]]
 
 

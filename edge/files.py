@@ -11,6 +11,9 @@ from pathlib import Path
 
 from edge_fer.errors import StorageError
 
+PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm"})
+"""Suffixes of the picture files that are read and written."""
+
 
 @contextmanager
 def write_whole(path: Path) -> Iterator[Path]:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from edge_fer.card import InputSpec
 from edge_fer.crop import prepare
 from edge_fer.errors import DataError
+from edge_fer.files import PICTURES
 from edge_fer.labels import FER_LABELS, class_number
 from edge_fer.train.dataset import PRIVATE, PUBLIC, TRAINING, Dataset, stratified
 
@@ -35,7 +36,6 @@ SPLIT_SEED = 0
 """Divides a set without splits; no command changes it, or one would judge by what another trained
 on."""
 
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm"})
 _SPLIT_WORDS = {
     "training": TRAINING,
     "train": TRAINING,

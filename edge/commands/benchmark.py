@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edge_fer.commands.options import detector_option, json_option
 from edge_fer.commands.talk import progress_bar, say, show, write_json
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--runs", type=click.IntRange(10), default=300, show_default=True, help="Inferences to time."
 )
-@click.option("--json", "json_to", metavar="PATH|-", help="Also as JSON; - is standard output.")
+@json_option
 @click.option("--plot", type=click.Path(path_type=Path), help="Also as a picture (PNG).")
 @click.option(
     "--crop",
@@ -43,13 +44,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="With --crop: pixels of a pasted face picture.",
 )
-@click.option(
-    "--detector",
-    type=click.Choice(["auto", "mediapipe", "blazeface"]),
-    default="auto",
-    show_default=True,
-    help="With --crop: what finds the faces.",
-)
+@detector_option
 def command(
     models: tuple[str, ...],
     data: Path | None,

@@ -8,29 +8,24 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge_fer.commands.options import data_option
 from edge_fer.commands.talk import say, show
+from edge_fer.convert import PRECISIONS
 
 if TYPE_CHECKING:
     from edge_fer.convert.convert import Converted
 
-_PRECISIONS = ("float32", "float16", "dynamic", "int8")
-
 
 @click.command("convert", short_help="Convert a Keras model to TFLite, int8 first of all.")
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option(
-    "--data",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="FER-2013: calibrates from its training split, judges on PublicTest.",
-)
+@data_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     help="A .tflite file or a folder. Default: beside the model.",
 )
 @click.option(
-    "--precision", type=click.Choice([*_PRECISIONS, "all"]), default="int8", show_default=True
+    "--precision", type=click.Choice([*PRECISIONS, "all"]), default="int8", show_default=True
 )
 @click.option(
     "--max-drop",
@@ -87,7 +82,7 @@ def command(
         raise InputError("--max-drop and --coverage need numbers")
     if not model.is_file():
         raise ModelError(f"{model}: no such file; give a .keras model made by edge-fer train")
-    wanted = _PRECISIONS if precision == "all" else (precision,)
+    wanted = PRECISIONS if precision == "all" else (precision,)
     out = out or model.parent
     if out.suffix != ".tflite":
         name = model.parent.resolve().name if model.stem == "model" else model.stem

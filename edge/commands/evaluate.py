@@ -6,17 +6,13 @@ from pathlib import Path
 
 import click
 
+from edge_fer.commands.options import data_option, json_option
 from edge_fer.commands.talk import scores_table, write_json
 
 
 @click.command("evaluate", short_help="Score a model on FER-2013.")
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option(
-    "--data",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="FER-2013: .csv, .tar.gz, .zip, or a folder.",
-)
+@data_option
 @click.option(
     "--split",
     type=click.Choice(["training", "public", "private"]),
@@ -24,7 +20,7 @@ from edge_fer.commands.talk import scores_table, write_json
     show_default=True,
     help="public to choose by, private to test once.",
 )
-@click.option("--json", "json_to", metavar="PATH|-", help="Also as JSON; - is standard output.")
+@json_option
 def command(model: Path, data: Path, split: str, json_to: str | None) -> None:
     """Score MODEL: a .tflite file with its card, a shipped model's name, or a Keras model.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge_fer.commands.options import detector_option
 from edge_fer.commands.talk import say
 
 if TYPE_CHECKING:
@@ -27,13 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--model", default="fer-base", show_default=True, help="Shipped model, or a .tflite file."
 )
-@click.option(
-    "--detector",
-    type=click.Choice(["auto", "mediapipe", "blazeface"]),
-    default="auto",
-    show_default=True,
-    help="auto: MediaPipe where it is installed and runs, else BlazeFace on LiteRT.",
-)
+@detector_option
 @click.option(
     "--min-score",
     type=click.FloatRange(0.01, 0.99),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge_fer.commands.options import data_option
 from edge_fer.commands.talk import progress_bar, say, scores_table
 
 if TYPE_CHECKING:
@@ -14,12 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("train", short_help="Train a Keras model on FER-2013.")
-@click.option(
-    "--data",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="FER-2013: .csv, .tar.gz, .zip, or a folder.",
-)
+@data_option
 @click.option(
     "--recipe",
     "recipe_name",

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from edge_fer.errors import InputError
+from edge_fer.files import PICTURES
 from edge_fer.frame import Reading
-from edge_fer.sources import PICTURES, Source
+from edge_fer.sources import Source
 
 VIDEOS = frozenset({".mp4", ".mov", ".mkv", ".avi", ".webm"})
 

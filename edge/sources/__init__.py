@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from edge_fer.errors import SourceError
+from edge_fer.files import PICTURES
 from edge_fer.frame import Frame
-
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm"})
 
 
 class Source(Protocol):

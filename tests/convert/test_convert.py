@@ -9,6 +9,7 @@ import pytest
 from toy_data import tiny_recipe
 
 from edge_fer.card import InputSpec, unpack
+from edge_fer.convert import PRECISIONS
 from edge_fer.errors import DataError, GateError, ModelError, WorkError
 from edge_fer.labels import FER_LABELS
 from edge_fer.probabilities import softmax
@@ -18,7 +19,6 @@ pytestmark = pytest.mark.train
 keras = pytest.importorskip("keras")
 interpreter = pytest.importorskip("ai_edge_litert.interpreter")
 
-PRECISIONS = ("float32", "float16", "dynamic", "int8")
 SPEC = InputSpec(24, 24)
 
 

@@ -11,13 +11,12 @@ import numpy as np
 import pytest
 
 from edge_fer.errors import InputError, StorageError
-from edge_fer.files import write_whole
+from edge_fer.files import PICTURES, write_whole
 from edge_fer.labels import FER_LABELS
 from edge_fer.sinks import VIDEOS, open_saver
 from edge_fer.sinks.lines import CsvTable, JsonLines
 from edge_fer.sinks.pictures import PictureSink
 from edge_fer.sinks.video import VideoSink
-from edge_fer.sources import PICTURES
 
 
 class FullDisk:

@@ -330,7 +330,7 @@ def test_model_with_broken_facts_is_refused_or_read_without(tmp_path, reference)
 
 
 def test_batches_are_the_epochs_pictures_once_each(toy):
-    from edge_fer.train.loop import Batches
+    from edge_fer.train.batches import Batches
 
     plain = {"flip": 0, "rotate": 0, "scale": 0, "shift": 0, "contrast": 0, "brightness": 0,
              "blur": 0, "erase": 0}  # fmt: skip
@@ -360,7 +360,7 @@ def test_batches_are_the_epochs_pictures_once_each(toy):
 
 
 def test_class_weights_by_hand():
-    from edge_fer.train.loop import class_weights
+    from edge_fer.train.batches import class_weights
 
     labels = np.repeat([0, 1, 2], [16, 4, 1])
     np.testing.assert_allclose(class_weights(labels, 3, 0), [1, 1, 1])
@@ -375,7 +375,7 @@ def test_class_weights_by_hand():
 
 
 def test_class_weights_of_a_class_without_pictures():
-    from edge_fer.train.loop import class_weights
+    from edge_fer.train.batches import class_weights
 
     weights = class_weights(np.array([0, 0, 2]), 3, 0.5)
     assert np.isfinite(weights).all()
