@@ -13,6 +13,7 @@ from edge_fer.errors import ModelError
 from edge_fer.packages import require
 from edge_fer.train.dataset import Dataset
 from edge_fer.train.metrics import Scores, score
+from edge_fer.train.votes import majority
 
 KERAS = (".keras", ".h5")
 
@@ -30,13 +31,40 @@ def evaluate(model: Path, data: Dataset, split: str = "public", threads: int = 2
         ModelError: The model is broken or has other classes than the data.
         MissingPackageError: A Keras model without Keras.
     """
+    return evaluate_both(model, data, split, threads)[0]
+
+
+def evaluate_both(
+    model: Path, data: Dataset, split: str = "public", threads: int = 2
+) -> tuple[Scores, Scores | None]:
+    """Score a model by FER-2013's labels and, where the data has votes, by FER+'s majority.
+
+    The two measure different things and are never mixed: FER-2013's label tells how the picture
+    was collected, FER+'s what people see in it.
+
+    Args:
+        model: As for ``evaluate``.
+        data: The data set, with FER+'s votes or without.
+        split: ``"training"``, ``"public"`` or ``"private"``.
+        threads: Threads of LiteRT.
+
+    Returns:
+        The figures by FER-2013's labels; those by FER+'s over the pictures that have a majority
+        for one of the data's classes, or None without votes.
+    """
     part = data.split(split)
     if model.suffix in KERAS:
-        return score(_keras_logits(model, part), part.labels, data.names)
-    classifier = Classifier(model, threads)
-    order = columns_of(classifier.card.labels, data.names, model)
-    logits = classifier.logits(part.prepared(classifier.card.input))
-    return score(logits[:, order], part.labels, data.names, classifier.card.temperature)
+        logits, temperature = _keras_logits(model, part), 1.0
+    else:
+        classifier = Classifier(model, threads)
+        order = columns_of(classifier.card.labels, data.names, model)
+        logits = classifier.logits(part.prepared(classifier.card.input))[:, order]
+        temperature = classifier.card.temperature
+    by_label = score(logits, part.labels, data.names, temperature)
+    if part.votes is None:
+        return by_label, None
+    seen = majority(part.votes, data.names)
+    return by_label, score(logits[seen >= 0], seen[seen >= 0], data.names, temperature)
 
 
 def check_model(model: Path) -> None:

@@ -30,6 +30,7 @@ class Dataset:
         rows: Number of each picture in the source it was read from, int64 [N].
         names: Class names.
         dropped: How many training pictures were left out since another split holds them too.
+        votes: FER+'s taggers by answer, uint8 [N, 10], where they were given (see ``votes``).
     """
 
     pixels: NDArray[np.uint8]
@@ -38,6 +39,7 @@ class Dataset:
     rows: NDArray[np.int64]
     names: tuple[str, ...] = FER_LABELS
     dropped: int = 0
+    votes: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -50,6 +52,7 @@ class Dataset:
             labels=self.labels[which],
             splits=self.splits[which],
             rows=self.rows[which],
+            votes=None if self.votes is None else self.votes[which],
         )
 
     def split(self, name: str) -> Dataset:

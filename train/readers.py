@@ -15,6 +15,7 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path, PurePosixPath
 
@@ -28,6 +29,7 @@ from edge_fer.errors import DataError
 from edge_fer.files import PICTURES
 from edge_fer.labels import FER_LABELS, class_number
 from edge_fer.train.dataset import PRIVATE, PUBLIC, TRAINING, Dataset, stratified
+from edge_fer.train.votes import read_votes
 
 SIDE = 48
 """Height and width of FER-2013's pictures."""
@@ -56,7 +58,7 @@ _TABLE = ".csv file with the columns emotion and pixels"
 _ENCODING = "utf-8-sig"  # spreadsheets put a byte order mark in front
 
 
-def load(path: Path, seed: int = SPLIT_SEED) -> Dataset:
+def load(path: Path, seed: int = SPLIT_SEED, votes: Path | None = None) -> Dataset:
     """Read a data set; duplicates across splits leave training.
 
     A set without a validation split gives a tenth of its training pictures to it, stratified over
@@ -65,6 +67,7 @@ def load(path: Path, seed: int = SPLIT_SEED) -> Dataset:
     Args:
         path: A ``.csv``, ``.tar.gz``, ``.zip`` or folder.
         seed: Chooses the pictures where a split has to be made.
+        votes: FER+'s ``fer2013new.csv``, whose rows are those of FER-2013's CSV.
 
     Raises:
         DataError: It does not exist, is none of these, or a row or picture in it is broken.
@@ -85,6 +88,8 @@ def load(path: Path, seed: int = SPLIT_SEED) -> Dataset:
         raw = _from_zip(path)
     else:
         raise DataError(f"{path} is no data set; give FER-2013 as .csv, .tar.gz, .zip or folder")
+    if votes is not None:
+        raw = _with_votes(raw, votes)
     return _with_splits(raw, seed).without_leaks()
 
 
@@ -265,7 +270,17 @@ def _with_splits(data: Dataset, seed: int) -> Dataset:
             training = np.flatnonzero(splits == TRAINING)
             splits[training[stratified(data.labels[training], share, seed + held_out)]] = held_out
             share /= 1 - share
-    return Dataset(data.pixels, data.labels, splits, data.rows, data.names)
+    return replace(data, splits=splits)
+
+
+def _with_votes(data: Dataset, path: Path) -> Dataset:
+    votes = read_votes(path)
+    if len(votes) != len(data):
+        raise DataError(
+            f"{path} has {len(votes)} rows and the data set {len(data)}: votes go with the whole"
+            " fer2013.csv, row by row"
+        )
+    return replace(data, votes=votes)
 
 
 def _line(error: Exception) -> str:

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from toy_data import toy_dataset, write_csv
 
-from edge_fer.benchmarks.accuracy import check_model, evaluate
+from edge_fer.benchmarks.accuracy import check_model, evaluate, evaluate_both
 from edge_fer.card import pack, unpack
 from edge_fer.classifier import Classifier
 from edge_fer.errors import DataError, ModelError
 from edge_fer.models import find_model
+from edge_fer.train.votes import ANSWERS
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,19 @@ def test_a_broken_model_is_refused_before_the_data_is_read(tmp_path):
     file.write_text("no model")
     with pytest.raises(ModelError, match=r"text\.tflite"):
         check_model(file)
+
+
+def test_labels_and_votes_are_scored_apart(toy):
+    model = find_model("fer-base")
+    votes = np.zeros((len(toy), 10), np.uint8)
+    votes[:, ANSWERS.index("happy")] = 10
+    votes[0] = 1  # no majority
+    both = replace(toy.take(toy.splits == 1), votes=votes[toy.splits == 1])
+    by_label, seen = evaluate_both(model, both, "public")
+    np.testing.assert_array_equal(by_label.confusion, evaluate(model, toy, "public").confusion)
+    assert seen.n == len(both) - int(toy.splits[0] == 1)
+    assert seen.confusion.sum() == seen.confusion[toy.names.index("happy")].sum()
+    assert evaluate_both(model, toy, "public")[1] is None
 
 
 def test_the_command_gives_the_same_figures_as_json(cli, toy, tmp_path):
