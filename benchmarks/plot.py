@@ -30,7 +30,7 @@ def comparison(rows: list[dict[str, Any]]) -> Figure:
             places + (i - (len(threads) - 1) / 2) * tall,
             medians,
             tall,
-            label=f"{count} thread(s)",
+            label=f"{count} thread" + "s" * (count > 1),
             xerr=[np.zeros(len(names)), tails],
             error_kw={"elinewidth": 1, "capsize": 2},
         )

@@ -106,7 +106,8 @@ def convert(
     if exact_scores.accuracy <= chance:
         on_step(
             f"note: {exact_scores.accuracy:.1%} in float32 is no better than always naming one"
-            f" class ({chance:.1%}): does the model take pixels of 0..255, in FER-2013's order?"
+            f" class ({chance:.1%}): was it trained too briefly, on other pixels than 0..255,"
+            " or on classes in another order?"
         )
     results = []
     for precision in (p for p in PRECISIONS if p in paths):

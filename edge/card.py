@@ -186,6 +186,8 @@ def unpack(path: Path) -> tuple[bytes, Card]:
         content = path.read_bytes()
     except OSError as e:
         raise ModelError(f"{path}: the model cannot be read ({e.strerror})") from e
+    if path.suffix in (".keras", ".h5"):
+        raise ModelError(f"{path} is a Keras model; edge-fer convert makes the .tflite of it")
     if content[4:8] != b"TFL3":
         raise ModelError(f"{path} is not a TFLite model; give a .tflite file made by edge-fer")
     try:

@@ -26,7 +26,6 @@ def require(purpose: str, *modules: str) -> None:
     """
     for module in modules:
         if importlib.util.find_spec(module) is None:
-            extra = _EXTRAS[module]
-            raise MissingPackageError(
-                module, purpose, f"pip install 'edge-fer[{extra}]', in a checkout '.[{extra}]'"
-            )
+            extra = _EXTRAS.get(module)
+            install = f"'edge-fer[{extra}]', in a checkout '.[{extra}]'" if extra else module
+            raise MissingPackageError(module, purpose, f"pip install {install}")

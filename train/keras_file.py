@@ -48,6 +48,8 @@ def load_model(path: Path) -> tuple[keras.Model, dict[str, Any]]:
     """
     if not path.is_file():
         raise ModelError(f"{path}: no such file; give a .keras model made by edge-fer train")
+    if path.suffix not in (".keras", ".h5", ".hdf5"):
+        raise ModelError(f"{path} is no Keras model; give the .keras or .h5 file")
     try:
         model = keras.models.load_model(path, compile=False)
     except Exception as e:  # Keras raises whatever the broken part happens to raise

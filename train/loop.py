@@ -17,18 +17,17 @@ from typing import Any
 
 import keras
 
-from edge_fer.errors import InputError, ModelError, RecipeError, WorkError
+from edge_fer.errors import ModelError, RecipeError, WorkError
 from edge_fer.files import write_whole
 from edge_fer.train.average import WeightAverage
 from edge_fer.train.batches import Batches
 from edge_fer.train.checkpoint import State, restore, save
 from edge_fer.train.dataset import Dataset
+from edge_fer.train.folder import CHECKPOINT, HISTORY, MODEL, check_folder
 from edge_fer.train.keras_file import load_model, save_model
 from edge_fer.train.metrics import score
 from edge_fer.train.networks import build
 from edge_fer.train.recipe import Recipe
-
-CHECKPOINT, MODEL, HISTORY = "checkpoint.npz", "model.keras", "history.csv"
 
 
 @dataclass(frozen=True)
@@ -86,14 +85,8 @@ def train(
         StorageError: A file could not be written.
     """
     training, validation = data.split("training"), data.split("public")
+    check_folder(out, resume)
     checkpoint = out / CHECKPOINT
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; name a folder with --out")
-    if not resume and (checkpoint.exists() or (out / MODEL).exists()):
-        raise InputError(
-            f"{out} already holds a run; add --resume to go on with it, or choose another --out"
-        )
-
     batches, pictures = Batches(training, recipe), validation.prepared(recipe.input)
     keras.utils.set_random_seed(recipe.seed)
     keras.config.set_dtype_policy(recipe.precision)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from edge_fer.figures import save_figure
 from edge_fer.files import write_whole
@@ -46,6 +47,7 @@ def curves(history: Path) -> Figure:
         axes.plot(column["epoch"], column[name], label="training: augmented, weighted, smoothed")
         axes.plot(column["epoch"], column[f"val_{name}"], label="validation")
         axes.set(xlabel="epoch", title=name.capitalize())
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.legend()
     return figure

@@ -84,6 +84,8 @@ def command(
         raise ModelError(f"{model}: no such file; give a .keras model made by edge-fer train")
     wanted = PRECISIONS if precision == "all" else (precision,)
     out = out or model.parent
+    if out.suffix != ".tflite" and (out.is_file() or (out.suffix and not out.is_dir())):
+        raise InputError(f"--out {out}: name a .tflite file or a folder")
     if out.suffix != ".tflite":
         name = model.parent.resolve().name if model.stem == "model" else model.stem
         paths = {p: out / (f"{name}-{p}.tflite") for p in wanted}

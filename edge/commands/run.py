@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
@@ -147,14 +147,15 @@ class _Summary:
         self._count, self._live = source.count, sys.stderr.isatty()
         self._start = self._shown = time.monotonic()
         self._recent: deque[float] = deque(maxlen=30)
-        self._frames = self._faces = 0
+        self._frames = 0
+        self._emotions: Counter[str] = Counter()
         self._stages: dict[str, float] = {}
 
     def add(self, reading: Reading) -> None:
         now = time.monotonic()
         self._recent.append(now)
         self._frames += 1
-        self._faces += len(reading.faces)
+        self._emotions.update(face.emotion or "?" for face in reading.faces)
         for name, seconds in reading.stages.items():
             self._stages[name] = self._stages.get(name, 0.0) + seconds
         if self._live and now - self._shown > 0.2:
@@ -171,9 +172,10 @@ class _Summary:
         stages = ", ".join(
             f"{name} {1000 * s / self._frames:.1f} ms" for name, s in self._stages.items()
         )
+        found = "".join(f", {count} {name}" for name, count in self._emotions.most_common())
         clear = "\r\x1b[2K" if self._live else ""
         click.echo(
-            f"{clear}{self._frames} frames, {self._faces} faces in {took:.1f} s:"
-            f" {self._frames / took:.0f} FPS" + (f" ({stages})" if stages else ""),
+            f"{clear}{self._frames} frames, {self._emotions.total()} faces in {took:.1f} s:"
+            f" {self._frames / took:.0f} FPS" + (f" ({stages})" if stages else "") + found,
             err=True,
         )

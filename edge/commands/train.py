@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
     "--precision", type=click.Choice(["float32", "mixed_bfloat16"]), help="Instead of the recipe's."
 )
 @click.option(
-    "--from", "start", type=click.Path(path_type=Path), help="Start from this model's weights."
+    "--from",
+    "start",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Start from this model's weights.",
 )
 def command(
     data: Path,
@@ -50,12 +54,14 @@ def command(
     """
     from edge_fer.packages import require
 
-    require("training", "keras", "matplotlib")
+    require("training", "keras", "matplotlib", os.environ.get("KERAS_BACKEND", "tensorflow"))
+    from edge_fer.train.folder import HISTORY, MODEL, check_folder
     from edge_fer.train.readers import load
     from edge_fer.train.recipe import load_recipe
 
     recipe = load_recipe(recipe_name).with_changes(epochs=epochs, seed=seed, precision=precision)
     out = out or Path("runs") / recipe.name
+    check_folder(out, resume)
     dataset = load(data)
     facts = dataset.describe()
     say(
@@ -68,7 +74,7 @@ def command(
     if missing:
         say(f"note: no training picture of {', '.join(missing)}: the model will never name it")
 
-    from edge_fer.train.loop import HISTORY, MODEL, train
+    from edge_fer.train.loop import train
     from edge_fer.train.metrics import score
     from edge_fer.train.report import write_report
 

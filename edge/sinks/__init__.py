@@ -45,7 +45,8 @@ def open_saver(path: Path, source: Source) -> Sink:
         return VideoSink(path, source.fps, paced=source.live)
     if suffix in PICTURES:
         if source.count != 1:
-            raise InputError(f"--save {path}: the source has many frames; name a folder or an .mp4")
+            video = "" if source.fps is None else " or an .mp4"
+            raise InputError(f"--save {path}: the source has many frames; name a folder{video}")
         return PictureSink(path.parent, name=path.name)
     if suffix and not path.is_dir():
         known = ", ".join(sorted(VIDEOS | PICTURES))
