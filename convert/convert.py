@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_fer.card import Card, CropRule, pack
+from edge_fer.card import Card, pack
 from edge_fer.convert import PRECISIONS
 from edge_fer.convert.layers import LayerError, layer_errors
 from edge_fer.convert.representative import calibration_inputs, stratified_sample
@@ -90,10 +90,9 @@ def convert(
     model, facts = load_model(model_path)
     spec = input_spec(model, facts, model_path)
     check_labels(model, facts, data.names, model_path)
-    if facts.get("data", {}).get("sha256", data.fingerprint()) != data.fingerprint():
+    if facts.get("data", {}).get("sha256") not in (None, data.fingerprint()):
         on_step("note: the model was trained on other data than this; figures may flatter it")
     model = without_softmax(model)
-    operations = macs(model)
     public = data.split("public")
     pictures = public.prepared(spec)
     sample = stratified_sample(data.split("training"), calibration, seed)
@@ -101,91 +100,77 @@ def convert(
     on_step("converting to float32")
     exact = to_tflite(model, "float32")
     exact_logits = _logits(exact, "float32", pictures)
-    exact_scores = score(exact_logits, public.labels, data.names)
-    chance = np.bincount(public.labels).max() / len(public)
-    if exact_scores.accuracy <= chance:
-        on_step(
-            f"note: {exact_scores.accuracy:.1%} in float32 is no better than always naming one"
-            f" class ({chance:.1%}): was it trained too briefly, on other pixels than 0..255,"
-            " or on classes in another order?"
-        )
+    exact_accuracy = score(exact_logits, public.labels, data.names).accuracy
+    _note_chance(exact_accuracy, public, on_step)
+    recipe = facts.get("recipe", {})
+    basis = Card(
+        name="",
+        labels=data.names,
+        input=spec,
+        coverage=coverage,
+        version="1",
+        licence=licence,
+        recipe=recipe,
+        seed=int(recipe.get("seed", 0)),
+        data=facts.get("data", {}),
+        macs=macs(model),
+    )
     results = []
     for precision in (p for p in PRECISIONS if p in paths):
-        layers: list[LayerError] = []
+        path, layers = paths[precision], []
         flatbuffer, logits = exact, exact_logits
         if precision != "float32":
             on_step(f"converting to {precision}")
             flatbuffer = to_tflite(model, precision, lambda: calibration_inputs(sample, spec))
             if precision == "int8":
-                check_full_integer(flatbuffer, str(paths[precision]))
-                layers = layer_errors(
-                    exact,
-                    flatbuffer,
-                    sample.prepared(spec)[:: max(1, len(sample) // 64)],
-                    [layer.name for layer in model.layers],
-                )
+                check_full_integer(flatbuffer, str(path))
+                few = sample.prepared(spec)[:: max(1, len(sample) // 64)]
+                layers = layer_errors(exact, flatbuffer, few, [x.name for x in model.layers])
             on_step(f"comparing {precision} with float32 on {len(public)} pictures")
             logits = _logits(flatbuffer, precision, pictures)
-        scores = score(logits, public.labels, data.names)
-        drop = 100 * (exact_scores.accuracy - scores.accuracy)
+        temperature = fit_temperature(logits, public.labels)
+        scores = score(logits, public.labels, data.names, temperature)
+        drop = 100 * (exact_accuracy - scores.accuracy)
         if drop > max_drop:
             raise GateError(
-                f"{precision} lost {drop:.2f} points on PublicTest ({exact_scores.accuracy:.2%} ->"
+                f"{precision} lost {drop:.2f} points on PublicTest ({exact_accuracy:.2%} ->"
                 f" {scores.accuracy:.2%}); {max_drop:g} are allowed (--max-drop). Nothing was"
                 " written" + _worst(layers)
             )
-        temperature = fit_temperature(logits, public.labels)
-        threshold = _threshold(logits, temperature, coverage)
         agreement = float((logits.argmax(1) == exact_logits.argmax(1)).mean())
         metrics: dict[str, Any] = {
-            "public": score(logits, public.labels, data.names, temperature).to_dict(),
-            "float32_public_accuracy": round(exact_scores.accuracy, 5),
+            "public": scores.to_dict(),
+            "float32_public_accuracy": round(exact_accuracy, 5),
             "drop": round(drop, 3),
             "agreement": round(agreement, 5),
         }
         if test:
             private = data.split("private")
             on_step(f"scoring {precision} on the {len(private)} private pictures, once")
-            private_logits = _logits(flatbuffer, precision, private.prepared(spec))
-            metrics["private"] = score(
-                private_logits, private.labels, data.names, temperature
-            ).to_dict()
-        recipe = facts.get("recipe", {})
-        card = Card(
-            name=paths[precision].stem,
-            labels=data.names,
-            input=spec,
-            crop=CropRule(),
+            unseen = _logits(flatbuffer, precision, private.prepared(spec))
+            scored = score(unseen, private.labels, data.names, temperature)
+            metrics["private"] = scored.to_dict()
+        card = replace(
+            basis,
+            name=path.stem,
             temperature=temperature,
-            threshold=threshold,
-            coverage=coverage,
-            version="1",
-            licence=licence,
-            recipe=recipe,
-            seed=int(recipe.get("seed", 0)),
-            data=facts.get("data", {}),
+            threshold=_threshold(logits, temperature, coverage),
             calibration=tuple(int(r) for r in sample.rows) if precision == "int8" else (),
             quantization=_quantization(precision, layers),
             metrics=metrics,
-            macs=operations,
         )
-        results.append(
-            Converted(card, flatbuffer, scores, drop, agreement, layers, paths[precision])
-        )
-    return [_written(result) for result in results]
+        results.append(Converted(card, flatbuffer, scores, drop, agreement, layers, path))
+    return [replace(r, card=pack(r.flatbuffer, r.card, r.path)) for r in results]
 
 
-def _written(result: Converted) -> Converted:
-    card = pack(result.flatbuffer, result.card, result.path)
-    return Converted(
-        card,
-        result.flatbuffer,
-        result.public,
-        result.drop,
-        result.agreement,
-        result.layers,
-        result.path,
-    )
+def _note_chance(accuracy: float, public: Dataset, on_step: Say) -> None:
+    chance = np.bincount(public.labels).max() / len(public)
+    if accuracy <= chance:
+        on_step(
+            f"note: {accuracy:.1%} in float32 is no better than always naming one class"
+            f" ({chance:.1%}): was it trained too briefly, on other pixels than 0..255, or on"
+            " classes in another order?"
+        )
 
 
 def _logits(flatbuffer: bytes, name: str, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
