@@ -59,7 +59,11 @@ class CropCheck:
 
 
 def check_crop(
-    classifier: Classifier, detector: Detector, part: Dataset, side: int = 200
+    classifier: Classifier,
+    detector: Detector,
+    part: Dataset,
+    side: int = 200,
+    tilt: float = 0.0,
 ) -> CropCheck:
     """Run the check.
 
@@ -68,6 +72,7 @@ def check_crop(
         detector: What finds faces.
         part: Pictures with labels; the public split, say.
         side: Pixels of the pasted picture's side.
+        tilt: Degrees by which the frames are turned, to the left and to the right in turns.
 
     Raises:
         ModelError: The data has a class that the model does not know.
@@ -83,7 +88,7 @@ def check_crop(
     right = np.zeros(len(part), bool)
     geometry = []
     for i, picture in enumerate(part.pixels):
-        frame = paste(picture, side, corner)
+        frame = _turn(paste(picture, side, corner), center, -tilt if i % 2 else tilt)
         faces = detector.detect(frame)
         face = _face_at(faces, center, side)
         if face is None:
@@ -122,6 +127,16 @@ def paste(picture: NDArray[np.uint8], side: int, corner: tuple[int, int]) -> NDA
     background = cv2.resize(cv2.blur(picture, (15, 15)), FRAME_SIZE, interpolation=cv2.INTER_LINEAR)
     background[corner[1] : corner[1] + side, corner[0] : corner[0] + side] = large
     return np.asarray(cv2.cvtColor(background, cv2.COLOR_GRAY2BGR), np.uint8)
+
+
+def _turn(
+    frame: NDArray[np.uint8], center: tuple[float, float], degrees: float
+) -> NDArray[np.uint8]:
+    if not degrees:
+        return frame
+    turn = cv2.getRotationMatrix2D(center, degrees, 1)
+    turned = cv2.warpAffine(frame, turn, FRAME_SIZE, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(turned, np.uint8)
 
 
 def _face_at(faces: list[Face], center: tuple[float, float], side: int) -> Face | None:

@@ -44,6 +44,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="With --crop: pixels of a pasted face picture.",
 )
+@click.option(
+    "--tilt",
+    type=click.FloatRange(-180, 180),
+    default=0,
+    show_default=True,
+    help="With --crop: degrees by which the heads are tilted, left and right in turns.",
+)
 @detector_option
 def command(
     models: tuple[str, ...],
@@ -55,6 +62,7 @@ def command(
     plot: Path | None,
     crop: bool,
     side: int,
+    tilt: float,
     detector: str,
 ) -> None:
     """Measure MODELS: names of shipped models, .tflite files, or folders of them.
@@ -72,7 +80,7 @@ def command(
         raise click.UsageError("--crop needs --data, the faces to paste, and draws no plot")
     dataset = load(data) if data else None
     if crop and dataset:
-        rows = _check_crop(files, dataset, split, side, detector)
+        rows = _check_crop(files, dataset, split, side, tilt, detector)
     else:
         rows = _compare(files, dataset, split, threads, runs)
     if json_to:
@@ -182,7 +190,7 @@ def _show_rows(rows: list[dict[str, Any]], split: str) -> None:
 
 
 def _check_crop(
-    files: list[Path], data: Dataset, split: str, side: int, detector: str
+    files: list[Path], data: Dataset, split: str, side: int, tilt: float, detector: str
 ) -> list[dict[str, Any]]:
     from rich.table import Table
 
@@ -206,7 +214,7 @@ def _check_crop(
         table.add_column(name, justify="left" if name == "model" else "right")
     for file in files:
         with open_detector(detector) as finder:
-            result = check_crop(Classifier(file), finder, part, side)
+            result = check_crop(Classifier(file), finder, part, side, tilt)
         rows.append({"model": file.name, **asdict(result)})
         table.add_row(
             file.name,

@@ -85,6 +85,30 @@ def test_faces_not_found_count_against_found_only(public):
     assert result.end_to_end == 1
 
 
+def test_tilted_heads_are_read_through_the_turned_crop(public):
+    class Tilted(KnowsWhere):
+        def detect(self, frame):
+            # The first frame is turned one way, the next the other.
+            sign = -1 if self.calls % 2 else 1
+            self.calls += 1
+            angle = np.radians(-30 * sign)
+            cos, sin = np.cos(angle), np.sin(angle)
+            middle = np.array(FRAME_SIZE) / 2
+            turn = np.array([[cos, -sin], [sin, cos]])
+            x, y, width, height = self.face.box
+            center = turn @ (np.array([x + width / 2, y + height / 2]) - middle) + middle
+            box = (*(center - (width / 2, height / 2)), width, height)
+            keypoints = ((self.face.keypoints - middle) @ turn.T + middle).astype(np.float32)
+            return [replace(self.face, box=box, keypoints=keypoints)]
+
+    classifier = Compares(public)
+    turned = check_crop(classifier, Tilted(200), public, side=200, tilt=30)
+    assert turned.end_to_end == 1
+    assert turned.roll_spread == pytest.approx(30, abs=0.1)
+    classifier.card = Card("compares", FER_LABELS, crop=CropRule(SCALE, SHIFT, rotate=False))
+    assert check_crop(classifier, Tilted(200), public, side=200, tilt=30).end_to_end < 0.9
+
+
 def test_the_pasted_picture_comes_back_by_the_crop(public):
     side = 192
     corner = ((FRAME_SIZE[0] - side) // 2, (FRAME_SIZE[1] - side) // 2)
