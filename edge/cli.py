@@ -52,6 +52,7 @@ class Terminated(BaseException):
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command and exit with its code."""
+    _open_closed_streams()
     with _native_chatter_hidden():
         code = _run(arguments)
         _flush()
@@ -84,6 +85,18 @@ def _run(arguments: list[str] | None) -> int:
         return 128 + e.number
 
 
+def _open_closed_streams() -> None:
+    """Open to nowhere what was closed at the start (``2>&-``).
+
+    Else the next file that is opened takes its number, and is written to as standard error.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) < 3:
+        pass
+    os.close(number)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+
+
 def _terminate(number: int, _frame: FrameType | None) -> None:
     raise Terminated(number)
 
@@ -103,7 +116,7 @@ def _native_chatter_hidden() -> Iterator[None]:
     Python's ``sys.stderr`` keeps the real one. ``EDGE_FER_NATIVE_LOG=1`` lets all of it through.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if os.environ.get("EDGE_FER_NATIVE_LOG") or sys.stderr is None:  # None: started with 2>&-
+    if os.environ.get("EDGE_FER_NATIVE_LOG"):
         yield
         return
     sys.stderr.flush()

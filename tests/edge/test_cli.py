@@ -313,3 +313,10 @@ def test_without_a_display_it_goes_on_without_a_window(cli, picture_file, displa
     assert len(json.loads(done.stdout)["faces"]) == 1
     assert "no display" in done.stderr
     assert len(done.stderr.splitlines()) == 2
+
+
+def test_closed_streams_are_no_fault(command, picture_file, tmp_path):
+    out = tmp_path / "x.jsonl"
+    line = f"{command} run {picture_file} --detector blazeface --jsonl {out} >&- 2>&-"
+    assert subprocess.run(["/bin/sh", "-c", line], check=False).returncode == 0
+    assert len(json.loads(out.read_text())["faces"]) == 1
