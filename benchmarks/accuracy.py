@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from edge_fer.classifier import Classifier
 from edge_fer.errors import ModelError
+from edge_fer.files import KERAS_MODELS
 from edge_fer.packages import require
 from edge_fer.train.dataset import Dataset
 from edge_fer.train.metrics import Scores, score
 from edge_fer.train.votes import majority
-
-KERAS = (".keras", ".h5")
 
 
 def evaluate(model: Path, data: Dataset, split: str = "public", threads: int = 2) -> Scores:
@@ -53,7 +52,7 @@ def evaluate_both(
         for one of the data's classes, or None without votes.
     """
     part = data.split(split)
-    if model.suffix in KERAS:
+    if model.suffix in KERAS_MODELS:
         logits, temperature = _keras_logits(model, part), 1.0
     else:
         classifier = Classifier(model, threads)
@@ -73,7 +72,7 @@ def check_model(model: Path) -> None:
     Raises:
         ModelError: It is broken.
     """
-    if model.suffix not in KERAS:
+    if model.suffix not in KERAS_MODELS:
         Classifier(model)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_fer.errors import ModelError
-from edge_fer.files import write_whole
+from edge_fer.files import KERAS_MODELS, write_whole
 from edge_fer.plain import from_plain
 
 CARD_NAME, LABELS_NAME = "card.json", "labels.txt"
@@ -186,7 +186,7 @@ def unpack(path: Path) -> tuple[bytes, Card]:
         content = path.read_bytes()
     except OSError as e:
         raise ModelError(f"{path}: the model cannot be read ({e.strerror})") from e
-    if path.suffix in (".keras", ".h5"):
+    if path.suffix in KERAS_MODELS:
         raise ModelError(f"{path} is a Keras model; edge-fer convert makes the .tflite of it")
     if content[4:8] != b"TFL3":
         raise ModelError(f"{path} is not a TFLite model; give a .tflite file made by edge-fer")

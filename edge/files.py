@@ -14,6 +14,9 @@ from edge_fer.errors import StorageError
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm"})
 """Suffixes of the picture files that are read and written."""
 
+KERAS_MODELS = frozenset({".keras", ".h5", ".hdf5"})
+"""Suffixes of the files that Keras loads."""
+
 
 @contextmanager
 def write_whole(path: Path) -> Iterator[Path]:

@@ -16,7 +16,7 @@ import keras
 
 from edge_fer.card import InputSpec
 from edge_fer.errors import ModelError
-from edge_fer.files import write_whole
+from edge_fer.files import KERAS_MODELS, write_whole
 from edge_fer.plain import from_plain
 
 _FACTS = "edge_fer.json"
@@ -48,7 +48,7 @@ def load_model(path: Path) -> tuple[keras.Model, dict[str, Any]]:
     """
     if not path.is_file():
         raise ModelError(f"{path}: no such file; give a .keras model made by edge-fer train")
-    if path.suffix not in (".keras", ".h5", ".hdf5"):
+    if path.suffix not in KERAS_MODELS:
         raise ModelError(f"{path} is no Keras model; give the .keras or .h5 file")
     try:
         model = keras.models.load_model(path, compile=False)
