@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_fer.benchmarks import FRAME_SIZE
-from edge_fer.benchmarks.accuracy import columns_of
 from edge_fer.card import CropRule
 from edge_fer.classifier import Classifier
 from edge_fer.crop import square_of
@@ -24,6 +23,7 @@ from edge_fer.detector import Detector
 from edge_fer.errors import WorkError
 from edge_fer.face import Face
 from edge_fer.train.dataset import Dataset
+from edge_fer.train.truths import true_labels, truth_of
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ def check_crop(
     Args:
         classifier: The model, its crop rule in its card.
         detector: What finds faces.
-        part: Pictures with labels; the public split, say.
+        part: Pictures with labels, and votes where the model names what FER+'s taggers see; the
+            public split, say.
         side: Pixels of the pasted picture's side.
         tilt: Degrees by which the frames are turned, to the left and to the right in turns.
 
@@ -82,7 +83,8 @@ def check_crop(
     corner = ((frame_width - side) // 2, (frame_height - side) // 2)
     center = (corner[0] + side / 2, corner[1] + side / 2)
     columns = classifier.card.labels
-    labels = np.array(columns_of(columns, part.names, classifier.card.name))[part.labels]
+    labels = true_labels(truth_of(classifier.card.recipe), columns, part)
+    part, labels = part.take(labels >= 0), labels[labels >= 0]
     direct = classifier.logits(part.prepared(classifier.card.input)).argmax(1) == labels
     found = np.zeros(len(part), bool)
     right = np.zeros(len(part), bool)

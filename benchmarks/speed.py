@@ -8,9 +8,16 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edge_fer.benchmarks import FRAME_SIZE
 from edge_fer.errors import WorkError
+
+if TYPE_CHECKING:
+    from edge_fer.classifier import Classifier
 
 
 @dataclass(frozen=True)
@@ -59,17 +66,31 @@ def measure(model: Path, threads: int = 1, runs: int = 300) -> Speed:
 
 def _measure_here(model: Path, threads: int, runs: int) -> Speed:
     start = time.perf_counter()
-    import numpy as np
-
     from edge_fer.classifier import Classifier
 
     classifier = Classifier(model, threads)
     spec = classifier.card.input
-    rng = np.random.default_rng(0)
-    pictures = rng.integers(0, 256, (32, 1, spec.height, spec.width, spec.channels), np.uint8)
-    classifier.logits(pictures[0])
+    classifier.logits(np.zeros((1, spec.height, spec.width, spec.channels), np.uint8))
     started = time.perf_counter() - start
 
+    times = latencies(classifier, runs)
+    fps, memory = _pipeline_fps(classifier, threads, max(runs // 3, 1)), _resident_mib()
+    return Speed(
+        threads=threads,
+        start_ms=round(1000 * started, 1),
+        median_ms=round(float(np.median(times)), 4),
+        p95_ms=round(float(np.quantile(times, 0.95)), 4),
+        fps=round(fps, 1),
+        memory_mib=round(memory, 1),
+        runs=runs,
+    )
+
+
+def latencies(classifier: Classifier, runs: int) -> NDArray[np.float64]:
+    """Milliseconds of each of so many inferences, one picture each, after warming up."""
+    spec = classifier.card.input
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (32, 1, spec.height, spec.width, spec.channels), np.uint8)
     for picture in pictures:
         classifier.logits(picture)
     times = np.empty(runs)
@@ -77,29 +98,17 @@ def _measure_here(model: Path, threads: int, runs: int) -> Speed:
         before = time.perf_counter()
         classifier.logits(pictures[i % len(pictures)])
         times[i] = time.perf_counter() - before
-    fps, memory = _pipeline_fps(classifier, threads, max(runs // 3, 1)), _resident_mib()
-    return Speed(
-        threads=threads,
-        start_ms=round(1000 * started, 1),
-        median_ms=round(1000 * float(np.median(times)), 4),
-        p95_ms=round(1000 * float(np.quantile(times, 0.95)), 4),
-        fps=round(fps, 1),
-        memory_mib=round(memory, 1),
-        runs=runs,
-    )
+    return 1000 * times
 
 
-def _pipeline_fps(classifier: object, threads: int, runs: int) -> float:
+def _pipeline_fps(classifier: Classifier, threads: int, runs: int) -> float:
     import cv2
-    import numpy as np
 
     from edge_fer.benchmarks import PICTURE
-    from edge_fer.classifier import Classifier
     from edge_fer.detector import open_detector
     from edge_fer.frame import Frame
     from edge_fer.pipeline import Pipeline
 
-    assert isinstance(classifier, Classifier)
     width, height = FRAME_SIZE
     portrait = cv2.resize(cv2.imread(str(PICTURE)), (height, height), interpolation=cv2.INTER_AREA)
     edge = (width - height) // 2

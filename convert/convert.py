@@ -20,9 +20,10 @@ from edge_fer.errors import GateError
 from edge_fer.network import Network
 from edge_fer.probabilities import softmax
 from edge_fer.train.dataset import Dataset
-from edge_fer.train.keras_file import check_labels, input_spec, load_model, without_softmax
-from edge_fer.train.metrics import Scores, fit_temperature, score
+from edge_fer.train.keras_file import input_spec, labels_of, load_model, without_softmax
+from edge_fer.train.metrics import Scores, fit_temperature
 from edge_fer.train.networks import macs
+from edge_fer.train.truths import judge, known_truths, true_labels, truth_of
 
 Say = Callable[[str], None]
 
@@ -69,7 +70,8 @@ def convert(
 
     Args:
         model_path: A ``.keras`` or ``.h5`` model.
-        data: FER-2013; the training split calibrates, the public split judges.
+        data: FER-2013; the training split calibrates, the public split judges, by the truth that
+            the model was trained to name. With votes the card has the figures by both.
         paths: The file to write, by precision.
         max_drop: Points of public accuracy that may be lost against float32.
         calibration: Number of pictures that calibrate int8.
@@ -84,28 +86,32 @@ def convert(
 
     Raises:
         ModelError: The file is no model of these classes.
+        DataError: The model names what FER+'s taggers see, and the data has no votes.
         GateError: A precision lost too much, or an int8 model is not full-integer.
         StorageError: A file cannot be written.
     """
     model, facts = load_model(model_path)
     spec = input_spec(model, facts, model_path)
-    check_labels(model, facts, data.names, model_path)
+    labels = labels_of(model, facts, data.names, model_path)
+    recipe = facts.get("recipe", {})
+    truth = truth_of(recipe)
     if facts.get("data", {}).get("sha256") not in (None, data.fingerprint()):
         on_step("note: the model was trained on other data than this; figures may flatter it")
     model = without_softmax(model)
     public = data.split("public")
     pictures = public.prepared(spec)
+    wanted = true_labels(truth, labels, public)
+    known = wanted >= 0
     sample = stratified_sample(data.split("training"), calibration, seed)
 
     on_step("converting to float32")
     exact = to_tflite(model, "float32")
     exact_logits = _logits(exact, "float32", pictures)
-    exact_accuracy = score(exact_logits, public.labels, data.names).accuracy
-    _note_chance(exact_accuracy, public, on_step)
-    recipe = facts.get("recipe", {})
+    exact_accuracy = judge(exact_logits, labels, public, truth).scores.accuracy
+    _note_chance(exact_accuracy, wanted[known], on_step)
     basis = Card(
         name="",
-        labels=data.names,
+        labels=labels,
         input=spec,
         coverage=coverage,
         version="1",
@@ -128,8 +134,10 @@ def convert(
                 layers = layer_errors(exact, flatbuffer, few, [x.name for x in model.layers])
             on_step(f"comparing {precision} with float32 on {len(public)} pictures")
             logits = _logits(flatbuffer, precision, pictures)
-        temperature = fit_temperature(logits, public.labels)
-        scores = score(logits, public.labels, data.names, temperature)
+        temperature = fit_temperature(logits[known], wanted[known])
+        threshold = _threshold(logits, temperature, coverage)
+        calibrated = {"temperature": temperature, "threshold": threshold}
+        scores = judge(logits, labels, public, truth, **calibrated).scores
         drop = 100 * (exact_accuracy - scores.accuracy)
         if drop > max_drop:
             raise GateError(
@@ -139,22 +147,26 @@ def convert(
             )
         agreement = float((logits.argmax(1) == exact_logits.argmax(1)).mean())
         metrics: dict[str, Any] = {
-            "public": scores.to_dict(),
+            "truth": truth,
             "float32_public_accuracy": round(exact_accuracy, 5),
             "drop": round(drop, 3),
             "agreement": round(agreement, 5),
         }
+        seen = {"public": (public, logits)}
         if test:
             private = data.split("private")
             on_step(f"scoring {precision} on the {len(private)} private pictures, once")
-            unseen = _logits(flatbuffer, precision, private.prepared(spec))
-            scored = score(unseen, private.labels, data.names, temperature)
-            metrics["private"] = scored.to_dict()
+            seen["private"] = private, _logits(flatbuffer, precision, private.prepared(spec))
+        for one in known_truths(data):
+            metrics[one] = {
+                split: judge(given, labels, part, one, **calibrated).to_dict()
+                for split, (part, given) in seen.items()
+            }
         card = replace(
             basis,
             name=path.stem,
             temperature=temperature,
-            threshold=_threshold(logits, temperature, coverage),
+            threshold=threshold,
             calibration=tuple(int(r) for r in sample.rows) if precision == "int8" else (),
             quantization=_quantization(precision, layers),
             metrics=metrics,
@@ -163,8 +175,8 @@ def convert(
     return [replace(r, card=pack(r.flatbuffer, r.card, r.path)) for r in results]
 
 
-def _note_chance(accuracy: float, public: Dataset, on_step: Say) -> None:
-    chance = np.bincount(public.labels).max() / len(public)
+def _note_chance(accuracy: float, wanted: NDArray[np.int64], on_step: Say) -> None:
+    chance = np.bincount(wanted).max() / len(wanted)
     if accuracy <= chance:
         on_step(
             f"note: {accuracy:.1%} in float32 is no better than always naming one class"

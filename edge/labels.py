@@ -3,6 +3,9 @@
 FER_LABELS: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """FER-2013's seven classes; the position in this tuple is the class number of its files."""
 
+FERPLUS_LABELS: tuple[str, ...] = (*FER_LABELS, "contempt")
+"""FER+'s eight classes: FER-2013's seven and one more."""
+
 _SYNONYMS = {
     "anger": "angry",
     "disgusted": "disgust",

@@ -92,7 +92,7 @@ def restore(
             saved = State(**json.loads(str(arrays["state"])))
             for what, before, now in (
                 ("data", saved.data, state.data),
-                ("recipe, seed or number of epochs", saved.recipe, _plain(state.recipe)),
+                ("recipe, seed or number of epochs", saved.recipe, state.recipe),
                 ("model to start from", saved.start, state.start),
             ):
                 if before != now:
@@ -112,8 +112,3 @@ def restore(
         raise InputError(f"{path} is no checkpoint of this version; choose another --out") from e
     state.__dict__.update(vars(saved))
     return best
-
-
-def _plain(value: dict[str, Any]) -> Any:
-    """The value as it comes back from JSON: tuples as lists."""
-    return json.loads(json.dumps(value))

@@ -31,6 +31,8 @@ class Dataset:
         names: Class names.
         dropped: How many training pictures were left out since another split holds them too.
         votes: FER+'s taggers by answer, uint8 [N, 10], where they were given (see ``votes``).
+        repeated: Pictures that occur in another split too, or earlier in their own, bool [N]; None
+            where nobody looked.
     """
 
     pixels: NDArray[np.uint8]
@@ -40,6 +42,7 @@ class Dataset:
     names: tuple[str, ...] = FER_LABELS
     dropped: int = 0
     votes: NDArray[np.uint8] | None = None
+    repeated: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -53,6 +56,7 @@ class Dataset:
             splits=self.splits[which],
             rows=self.rows[which],
             votes=None if self.votes is None else self.votes[which],
+            repeated=None if self.repeated is None else self.repeated[which],
         )
 
     def split(self, name: str) -> Dataset:
@@ -71,13 +75,20 @@ class Dataset:
         return np.stack([prepare(picture, spec) for picture in self.pixels])
 
     def without_leaks(self) -> Dataset:
-        """The set without the training pictures that the public or private split holds too."""
+        """The set without the training pictures that the public or private split holds too.
+
+        What else occurs twice stays and is marked as repeated.
+        """
         keys = [hashlib.blake2b(p.tobytes(), digest_size=16).digest() for p in self.pixels]
-        held_out = {k for k, s in zip(keys, self.splits, strict=True) if s != TRAINING}
-        keep = np.array(
-            [s != TRAINING or k not in held_out for k, s in zip(keys, self.splits, strict=True)]
-        )
-        return replace(self.take(keep), dropped=self.dropped + int((~keep).sum()))
+        splits_of: dict[bytes, set[int]] = {}
+        repeated = np.zeros(len(self), bool)
+        for i, (key, split) in enumerate(zip(keys, self.splits.tolist(), strict=True)):
+            repeated[i] = split in splits_of.setdefault(key, set())
+            splits_of[key].add(split)
+        elsewhere = np.array([len(splits_of[key]) > 1 for key in keys], bool)
+        keep = (self.splits != TRAINING) | ~elsewhere
+        whole = replace(self, repeated=repeated | elsewhere)
+        return replace(whole.take(keep), dropped=self.dropped + int((~keep).sum()))
 
     def fingerprint(self) -> str:
         """Hash over pixels, labels and splits: the same data give the same text."""

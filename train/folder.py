@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_fer.errors import InputError
+from edge_fer.errors import InputError, ModelError
 
 CHECKPOINT, MODEL, HISTORY = "checkpoint.npz", "model.keras", "history.csv"
+FULL_MODEL = "all-heads.keras"
+"""The network with every truth that it learned, where it learned more than its model names."""
 
 
 def check_folder(out: Path, resume: bool) -> None:
@@ -21,3 +23,15 @@ def check_folder(out: Path, resume: bool) -> None:
         raise InputError(
             f"{out} already holds a run; add --resume to go on with it, or choose another --out"
         )
+
+
+def full_model(folder: Path) -> Path:
+    """The file of a run's network with all its heads, to teach or to start another one.
+
+    Raises:
+        ModelError: The folder holds no trained model.
+    """
+    for name in (FULL_MODEL, MODEL):
+        if (folder / name).is_file():
+            return folder / name
+    raise ModelError(f"{folder} holds no trained model")

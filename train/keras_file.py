@@ -87,20 +87,21 @@ def input_spec(model: keras.Model, facts: dict[str, Any], path: Path) -> InputSp
     return spec
 
 
-def check_labels(
+def labels_of(
     model: keras.Model, facts: dict[str, Any], names: Sequence[str], path: Path
-) -> None:
-    """Refuse a model that does not give one number for every class of the data, in its order.
+) -> tuple[str, ...]:
+    """The classes of a model's numbers: as its facts say, else those of the data.
 
     Raises:
-        ModelError: It does not.
+        ModelError: It gives another number of them, or the data has a class that it does not know.
     """
-    labels = facts.get("labels", names)
-    if model.output_shape[1] != len(names) or list(labels) != list(names):
+    labels = tuple(map(str, facts.get("labels", names)))
+    if model.output_shape[1] != len(labels) or not set(names) <= set(labels):
         raise ModelError(
-            f"{path} gives {model.output_shape[1]} numbers ({', '.join(map(str, labels))});"
+            f"{path} gives {model.output_shape[1]} numbers ({', '.join(labels)});"
             f" the data set has the {len(names)} classes {', '.join(names)}"
         )
+    return labels
 
 
 def without_softmax(model: keras.Model) -> keras.Model:

@@ -10,24 +10,32 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
-from edge_fer.errors import ModelError, RecipeError, WorkError
+from edge_fer.errors import RecipeError, WorkError
 from edge_fer.files import write_whole
 from edge_fer.train.average import WeightAverage
 from edge_fer.train.batches import Batches
 from edge_fer.train.checkpoint import State, restore, save
 from edge_fer.train.dataset import Dataset
-from edge_fer.train.folder import CHECKPOINT, HISTORY, MODEL, check_folder
-from edge_fer.train.keras_file import load_model, save_model
-from edge_fer.train.metrics import score
+from edge_fer.train.folder import CHECKPOINT, FULL_MODEL, HISTORY, MODEL, check_folder
+from edge_fer.train.fused import fused
+from edge_fer.train.heads import Head, heads_of, width_of
+from edge_fer.train.keras_file import save_model
+from edge_fer.train.loss import accuracy, cross_entropy
+from edge_fer.train.metrics import Scores
 from edge_fer.train.networks import build
 from edge_fer.train.recipe import Recipe
+from edge_fer.train.teachers import Teacher
+from edge_fer.train.truths import judge
+from edge_fer.train.weights import one_head, start_from
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,9 @@ def train(
     *,
     resume: bool = False,
     start: Path | None = None,
+    teachers: Sequence[Path] = (),
     on_progress: OnProgress = lambda _: None,
+    on_step: Callable[[str], None] = lambda _: None,
 ) -> keras.Model:
     """Train a network and leave ``model.keras`` and ``history.csv`` in a folder.
 
@@ -71,32 +81,38 @@ def train(
         out: The folder; made where it is missing.
         resume: Go on with the run in ``out``; starts at the beginning where there is none.
         start: A ``.keras`` model of the same network whose weights to start from.
+        teachers: Folders of the runs of the recipe's teachers.
         on_progress: Called after every step and every epoch.
+        on_step: Told what else takes time.
 
     Returns:
-        The best model, float32, not compiled.
+        The best model, float32, not compiled, naming the classes of the recipe's head.
 
     Raises:
         InputError: ``out`` holds a run that this one would overwrite or cannot go on with.
-        RecipeError: The network cannot be built, or TensorFlow would crash on it.
-        ModelError: ``start`` does not fit the recipe.
-        DataError: A split is empty.
+        RecipeError: The network cannot be built, TensorFlow would crash on it, or a teacher does
+            not know what it is to teach.
+        ModelError: ``start`` does not fit the recipe, or a teacher is missing.
+        DataError: A split is empty, or the recipe needs votes.
         WorkError: The loss became infinite or not a number.
         StorageError: A file could not be written.
     """
     training, validation = data.split("training"), data.split("public")
     check_folder(out, resume)
     checkpoint = out / CHECKPOINT
-    batches, pictures = Batches(training, recipe), validation.prepared(recipe.input)
+    heads = heads_of(recipe, data)
+    staff = [Teacher(t, heads, recipe, data.fingerprint(), on_step) for t in teachers]
+    batches = Batches(training, recipe, heads, staff)
+    pictures = validation.prepared(recipe.input)
     keras.utils.set_random_seed(recipe.seed)
     keras.config.set_dtype_policy(recipe.precision)
     try:
-        model = _compiled(recipe, len(batches), len(data.names))
+        model = _compiled(recipe, len(batches), heads)
     finally:
         keras.config.set_dtype_policy("float32")
     _refuse_crash(model, recipe)
     if start is not None:
-        _start_from(model, start)
+        start_from(model, heads, start)
     average = WeightAverage(recipe.optimizer.average)
     average.set_model(model)
     state = State(recipe.to_dict(), data.fingerprint(), _fingerprint(start))
@@ -111,21 +127,22 @@ def train(
         fitted = model.fit(batches, verbose=0, callbacks=[average, reporter], shuffle=False)
         with average.in_place():
             logits = model.predict(pictures, batch_size=256, verbose=0)
-        scores = score(logits, validation.labels, data.names)
+        first, *others = [_validated(h, logits, validation) for h in heads]
         state.epoch += 1
         row = {
             "epoch": state.epoch,
             "loss": round(fitted.history["loss"][0], 5),
             "accuracy": round(fitted.history["accuracy"][0], 5),
-            "val_loss": round(scores.nll, 5),
-            "val_accuracy": round(scores.accuracy, 5),
-            "val_macro_f1": round(scores.macro_f1, 5),
+            "val_loss": round(first.nll, 5),
+            "val_accuracy": round(first.accuracy, 5),
+            "val_macro_f1": round(first.macro_f1, 5),
+            **({"val_other_accuracy": round(others[0].accuracy, 5)} if others else {}),
             "learning_rate": round(float(model.optimizer.learning_rate), 7),
             "seconds": round(time.monotonic() - began, 1),
         }
         state.history.append(row)
-        if scores.accuracy > state.best_accuracy:
-            state.best_epoch, state.best_accuracy = state.epoch, scores.accuracy
+        if first.accuracy > state.best_accuracy:
+            state.best_epoch, state.best_accuracy = state.epoch, first.accuracy
             best = [w.copy() for w in average.weights]
         save(checkpoint, model, average, best, state)
         _write_history(out / HISTORY, state.history)
@@ -134,21 +151,35 @@ def train(
         )
 
     _write_history(out / HISTORY, state.history)
-    final = build(recipe.network.name, recipe.input, len(data.names), recipe.network.options)
-    final.set_weights(best)
     facts = {
         "recipe": recipe.to_dict(),
         "data": data.describe(),
         "best_epoch": state.best_epoch,
-        "labels": list(data.names),
         "start": state.start,
     }
-    save_model(final, facts, out / MODEL)
+    full = build(recipe.network.name, recipe.input, width_of(heads), recipe.network.options)
+    full.set_weights(best)
+    if len(heads) > 1:
+        save_model(full, {**facts, **_known(heads)}, out / FULL_MODEL)
+    final = one_head(full, recipe, heads[0])
+    save_model(final, {**facts, **_known(heads[:1])}, out / MODEL)
     return final
 
 
-def _compiled(recipe: Recipe, steps: int, classes: int) -> keras.Model:
-    model = build(recipe.network.name, recipe.input, classes, recipe.network.options)
+def _known(heads: Sequence[Head]) -> dict[str, Any]:
+    return {
+        "labels": [name for head in heads for name in head.labels],
+        "heads": [[head.name, list(head.labels)] for head in heads],
+    }
+
+
+def _validated(head: Head, logits: NDArray[np.float32], validation: Dataset) -> Scores:
+    return judge(logits[:, head.columns], head.labels, validation, head.name).scores
+
+
+def _compiled(recipe: Recipe, steps: int, heads: Sequence[Head]) -> keras.Model:
+    network = recipe.network
+    model = fused(build(network.name, recipe.input, width_of(heads), network.options))
     settings = recipe.optimizer
     warmup = round(min(settings.warmup, recipe.epochs / 4) * steps)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -167,11 +198,8 @@ def _compiled(recipe: Recipe, steps: int, classes: int) -> keras.Model:
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     model.compile(
         optimizer,
-        keras.losses.CategoricalCrossentropy(
-            from_logits=True, label_smoothing=recipe.loss.smoothing
-        ),
-        weighted_metrics=[],
-        metrics=["accuracy"],
+        cross_entropy(heads),
+        metrics=[accuracy(heads[0])],
         # XLA is slower than TensorFlow's own kernels on a processor.
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
@@ -191,16 +219,6 @@ def _refuse_crash(model: keras.Model, recipe: Recipe) -> None:
                     f"TensorFlow crashes when it trains {layer.name} in float32: a 1x1 convolution"
                     f" of stride 2 on {channels} channels; give it 16, or use mixed_bfloat16"
                 )
-
-
-def _start_from(model: keras.Model, path: Path) -> None:
-    other, _ = load_model(path)
-    try:
-        model.set_weights(other.get_weights())
-    except ValueError as e:
-        raise ModelError(
-            f"{path} is not of the recipe's network; train from the recipe it was made with"
-        ) from e
 
 
 class _Reporter(keras.callbacks.Callback):  # type: ignore[misc]

@@ -121,8 +121,11 @@ def _residual_block(x: Any, width: int, name: str, stride: int) -> Any:
     y = _conv_norm(x, width, f"{name}_conv1", stride=stride)
     y = layers.ReLU(name=f"{name}_relu1")(y)
     y = _conv_norm(y, width, f"{name}_conv2")
+    if stride > 1:
+        # Every pixel counts in the shortcut too (He et al. 2018, "ResNet-D").
+        x = layers.AveragePooling2D(stride, padding="same", name=f"{name}_pool")(x)
     if stride > 1 or x.shape[-1] != width:
-        x = _conv_norm(x, width, f"{name}_shortcut", size=1, stride=stride)
+        x = _conv_norm(x, width, f"{name}_shortcut", size=1)
     return layers.ReLU(name=f"{name}_relu2")(layers.Add(name=f"{name}_add")([x, y]))
 
 

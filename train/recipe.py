@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
@@ -12,8 +13,8 @@ from edge_fer.card import InputSpec
 from edge_fer.errors import RecipeError
 from edge_fer.plain import from_plain
 from edge_fer.train.augment import Augment
+from edge_fer.train.truths import FER2013, TRUTHS
 
-DEFAULT_RECIPE = "fer-base"
 PRECISIONS = ("float32", "mixed_bfloat16")
 
 
@@ -61,6 +62,27 @@ class Loss:
 
 
 @dataclass(frozen=True)
+class Targets:
+    """What the network learns, and from whom.
+
+    Attributes:
+        head: What the model names: ``"fer2013"``, the labels of FER-2013, or ``"ferplus"``, what
+            FER+'s taggers see.
+        other: Weight of the other of the two, learned beside it and left out of the model; 0 is
+            not at all. It needs the votes.
+        teachers: Recipes of the networks that teach this one (distillation, Hinton et al. 2015).
+        teach: Share of the teachers' probabilities in the targets.
+        views: How many views of each picture there are; teachers say once what they see in each.
+    """
+
+    head: str = FER2013
+    other: float = 0.0
+    teachers: tuple[str, ...] = ()
+    teach: float = 0.7
+    views: int = 24
+
+
+@dataclass(frozen=True)
 class Recipe:
     """All that decides a training run.
 
@@ -75,10 +97,12 @@ class Recipe:
         network: Which network.
         optimizer: How it learns.
         loss: What it minimises.
+        targets: What it learns, and from whom.
+        start: Recipe of the network whose weights this one starts from; none where empty.
         augment: How training pictures are changed.
     """
 
-    name: str = DEFAULT_RECIPE
+    name: str = "mine"
     epochs: int = 40
     batch: int = 128
     seed: int = 1
@@ -88,11 +112,17 @@ class Recipe:
     network: Network = field(default_factory=Network)
     optimizer: Optimizer = field(default_factory=Optimizer)
     loss: Loss = field(default_factory=Loss)
+    targets: Targets = field(default_factory=Targets)
     augment: Augment = field(default_factory=Augment)
+    start: str = ""
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise RecipeError(f"precision {self.precision!r} is not one of {', '.join(PRECISIONS)}")
+        if self.targets.head not in TRUTHS:
+            raise RecipeError(
+                f"targets, head {self.targets.head!r} is not one of {', '.join(TRUTHS)}"
+            )
         ranges = {
             "epochs": (self.epochs, 1, None),
             "batch": (self.batch, 1, None),
@@ -105,12 +135,19 @@ class Recipe:
             "optimizer, momentum": (self.optimizer.momentum, 0, 0.9999),
             "optimizer, average": (self.optimizer.average, 0, 1),
             "loss, smoothing": (self.loss.smoothing, 0, 0.99),
+            "targets, other": (self.targets.other, 0, None),
+            "targets, teach": (self.targets.teach, 0, 1),
+            "targets, views": (self.targets.views, 1, None),
             **{
                 f"augment, {name}": (getattr(self.augment, name), 0, high)
                 for name, high in (
                     ("flip", 1),
+                    ("shade", 1),
                     ("blur", 1),
+                    ("noise", 1),
+                    ("jpeg", 1),
                     ("erase", 1),
+                    ("mixup", 100),
                     ("scale", 0.9),
                     ("shift", 1),
                 )
@@ -123,7 +160,8 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as plain data, as the card and the checkpoint hold it."""
-        return asdict(self)
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))  # tuples as lists
+        return plain
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any], where: str = "recipe") -> Recipe:
@@ -169,3 +207,26 @@ def load_recipe(name: str) -> Recipe:
         return Recipe.from_dict({"name": Path(name).stem, **tomllib.loads(text)}, name)
     except tomllib.TOMLDecodeError as e:
         raise RecipeError(f"{name}: not a TOML file ({e})") from e
+
+
+def with_needed(name: str) -> list[Recipe]:
+    """A recipe and those it builds on, its teachers and its start, in the order to train them.
+
+    Args:
+        name: As for ``load_recipe``.
+
+    Raises:
+        RecipeError: One cannot be used, or a recipe builds on itself.
+    """
+    order: dict[str, Recipe] = {}
+    _add_needed(load_recipe(name), order, ())
+    return list(order.values())
+
+
+def _add_needed(recipe: Recipe, order: dict[str, Recipe], waiting: tuple[str, ...]) -> None:
+    if recipe.name in waiting:
+        raise RecipeError(f"recipe {recipe.name} builds on itself: {' on '.join(waiting)}")
+    for other in filter(None, (*recipe.targets.teachers, recipe.start)):
+        if other not in order:
+            _add_needed(load_recipe(other), order, (*waiting, recipe.name))
+    order[recipe.name] = recipe

@@ -117,6 +117,7 @@ def _compare(
     from edge_fer.benchmarks.accuracy import evaluate
     from edge_fer.benchmarks.speed import measure
     from edge_fer.card import unpack
+    from edge_fer.train.truths import FER2013
 
     most = threads or len(os.sched_getaffinity(0))
     counts = [n for n in (1, 2, 4, 8, 16, 32, 64) if n < most] + [most]
@@ -136,7 +137,7 @@ def _compare(
     if data:
         for file in files:
             say(f"scoring {file.name} on {split}")
-            scores[file] = evaluate(file, data, split)
+            scores[file] = evaluate(file, data, split)[FER2013].scores
     for row, file in zip(rows, [f for f in files for _ in counts], strict=True):
         card = cards[file]
         row |= {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge_fer.commands.options import data_option
+from edge_fer.commands.options import data_option, votes_option
 from edge_fer.commands.talk import say, show
 from edge_fer.convert import PRECISIONS
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @click.command("convert", short_help="Convert a Keras model to TFLite, int8 first of all.")
 @click.argument("model", type=click.Path(path_type=Path))
 @data_option
+@votes_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
 def command(
     model: Path,
     data: Path,
+    votes: Path | None,
     out: Path | None,
     precision: str,
     max_drop: float,
@@ -99,7 +101,7 @@ def command(
 
     results = convert(
         model,
-        load(data),
+        load(data, votes=votes),
         paths,
         max_drop=max_drop,
         calibration=calibration,

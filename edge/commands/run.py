@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--model", default="fer-base", show_default=True, help="Shipped model, or a .tflite file."
 )
+@click.option("--contempt", is_flag=True, help="Name contempt too, where the model knows it.")
 @detector_option
 @click.option(
     "--min-score",
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 def command(
     source: str,
     model: str,
+    contempt: bool,
     detector: str,
     min_score: float,
     threads: int,
@@ -85,7 +87,7 @@ def command(
     stop = _StopOnSignal()
     with ExitStack() as stack:
         # The model is checked before a camera is opened.
-        classifier = Classifier(model, threads)
+        classifier = Classifier(model, threads, leave_out=() if contempt else ("contempt",))
         frames = stack.enter_context(open_source(source, width=width, height=height, fps=fps))
         finder = stack.enter_context(open_detector(detector, min_score, threads))
         outputs = (str(save) if save else None, jsonl, table)
@@ -96,7 +98,7 @@ def command(
         if jsonl:
             sinks.append(stack.enter_context(JsonLines(jsonl)))
         if table:
-            sinks.append(stack.enter_context(CsvTable(table, classifier.card.labels)))
+            sinks.append(stack.enter_context(CsvTable(table, classifier.labels)))
         window = _open_window(show, frames, stop)
         if window is not None:
             sinks.append(stack.enter_context(window))

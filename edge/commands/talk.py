@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from edge_fer.train.metrics import Scores
+    from edge_fer.train.truths import Judged
 
 
 def say(text: str) -> None:
@@ -66,6 +67,16 @@ def scores_table(title: str, scores: Scores) -> None:
         values = (scores.precision[i], scores.recall[i], scores.f1[i])
         table.add_row(name, *(f"{v:.3f}" for v in values), str(int(scores.confusion[i].sum())))
     show(table)
+
+
+def judged_table(title: str, judged: Judged) -> None:
+    """The scores, and what the threshold and repeated pictures make of the accuracy."""
+    scores_table(title, judged.scores)
+    say(
+        f"certain: {judged.certain:.1%} of the readings, accuracy {judged.certain_accuracy:.2%};"
+        f" pictures that occur once in the data set: accuracy {judged.unique.accuracy:.2%},"
+        f" n = {judged.unique.n}"
+    )
 
 
 def write_out(text: str) -> None:

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from edge_fer.commands.options import data_option
+from edge_fer.commands.options import data_option, votes_option
 from edge_fer.commands.talk import progress_bar, say, scores_table
 
 if TYPE_CHECKING:
+    from edge_fer.train.dataset import Dataset
     from edge_fer.train.loop import Progress
+    from edge_fer.train.recipe import Recipe
 
 
 @click.command("train", short_help="Train a Keras model on FER-2013.")
 @data_option
+@votes_option
 @click.option(
     "--recipe",
     "recipe_name",
-    default="fer-base",
+    default="plain",
     show_default=True,
-    help="A recipe's name (fer-base, vgg) or a .toml file.",
+    help="A recipe's name (plain, vgg, or a shipped model's) or a .toml file.",
 )
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder. Default: runs/RECIPE.")
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
 )
 def command(
     data: Path,
+    votes: Path | None,
     recipe_name: str,
     epochs: int | None,
     out: Path | None,
@@ -50,22 +55,100 @@ def command(
     """Train a Keras model on FER-2013.
 
     The folder gets model.keras, history.csv, metrics.json, curves.png and confusion.png. A run
-    that was ended, even killed, goes on with --resume as if nothing had happened.
+    that was ended, even killed, goes on with --resume as if nothing had happened. The networks
+    that a recipe builds on, its teachers, are trained first, in folders beside this one.
     """
     from edge_fer.packages import require
 
     require("training", "keras", "matplotlib", os.environ.get("KERAS_BACKEND", "tensorflow"))
-    from edge_fer.train.folder import HISTORY, MODEL, check_folder
+    from edge_fer.train.folder import check_folder
     from edge_fer.train.readers import load
-    from edge_fer.train.recipe import load_recipe
+    from edge_fer.train.recipe import with_needed
 
-    recipe = load_recipe(recipe_name).with_changes(epochs=epochs, seed=seed, precision=precision)
+    changes = {"epochs": epochs, "seed": seed, "precision": precision}
+    *needed, recipe = [r.with_changes(**changes) for r in with_needed(recipe_name)]
     out = out or Path("runs") / recipe.name
     check_folder(out, resume)
-    dataset = load(data)
+    dataset = load(data, votes=votes)
+    _describe(dataset, data)
+    if votes is None and recipe.targets.other:
+        say(f"note: {recipe.name} also learns from FER+'s votes, given with --votes; going without")
+    place = _Place(dataset, out.parent)
+    for other in needed:
+        folder = out.parent / other.name
+        if not place.trained(other):
+            say(f"{recipe.name} builds on {other.name}: training it in {folder}")
+            place.train(other, folder, resume=True)
+    place.train(recipe, out, resume, start)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where runs lie, side by side, and what they train on."""
+
+    data: Dataset
+    runs: Path
+
+    def trained(self, recipe: Recipe) -> bool:
+        from edge_fer.train.folder import MODEL
+
+        return (self.runs / recipe.name / MODEL).is_file()
+
+    def train(self, recipe: Recipe, out: Path, resume: bool, start: Path | None = None) -> None:
+        from edge_fer.train.folder import HISTORY, MODEL, full_model
+        from edge_fer.train.heads import heads_of
+        from edge_fer.train.loop import train
+        from edge_fer.train.report import write_report
+        from edge_fer.train.truths import judge
+
+        if recipe.start and start is None:
+            start = full_model(self.runs / recipe.start)
+        with progress_bar() as bar:
+            task = bar.add_task("training", total=None)
+
+            def show(progress: Progress) -> None:
+                done = (progress.epoch - 1) * progress.steps + progress.step
+                text = (
+                    f"epoch {progress.epoch}/{recipe.epochs}  loss {progress.loss:.3f}"
+                    f"  accuracy {progress.accuracy:.1%}"
+                )
+                total = recipe.epochs * progress.steps
+                bar.update(task, completed=done, total=total, description=text)
+                if progress.row:
+                    bar.console.print(_line(progress.row), highlight=False)
+
+            model = train(
+                recipe,
+                self.data,
+                out,
+                resume=resume,
+                start=start,
+                teachers=[self.runs / name for name in recipe.targets.teachers],
+                on_progress=show,
+                on_step=lambda text: bar.update(task, description=text),
+            )
+        head, public = heads_of(recipe, self.data)[0], self.data.split("public")
+        logits = model.predict(public.prepared(recipe.input), batch_size=256, verbose=0)
+        scores = judge(logits, head.labels, public, head.name).scores
+        facts = {"recipe": recipe.to_dict(), "data": self.data.describe(), "head": head.name}
+        write_report(out, scores, facts, out / HISTORY)
+        scores_table(f"public, by {head.name}", scores)
+        say(f"{out / MODEL} is the model; beside it lie the history, the figures and two pictures")
+
+
+def _line(row: dict[str, float]) -> str:
+    other = f"  other truth {row['val_other_accuracy']:.2%}" if "val_other_accuracy" in row else ""
+    return (
+        f"epoch {row['epoch']:3}  loss {row['loss']:.3f}  accuracy {row['accuracy']:.2%}"
+        f"  validation {row['val_accuracy']:.2%}  macro-F1 {row['val_macro_f1']:.3f}{other}"
+        f"  {row['seconds']:.0f} s"
+    )
+
+
+def _describe(dataset: Dataset, path: Path) -> None:
     facts = dataset.describe()
     say(
-        f"{data}: {facts['training']} training, {facts['public']} public,"
+        f"{path}: {facts['training']} training, {facts['public']} public,"
         f" {facts['private']} private pictures; {dataset.dropped} training pictures left out that"
         " another split holds too"
     )
@@ -73,34 +156,3 @@ def command(
     missing = [n for i, n in enumerate(dataset.names) if not (training.labels == i).any()]
     if missing:
         say(f"note: no training picture of {', '.join(missing)}: the model will never name it")
-
-    from edge_fer.train.loop import train
-    from edge_fer.train.metrics import score
-    from edge_fer.train.report import write_report
-
-    with progress_bar() as bar:
-        task = bar.add_task("training", total=None)
-
-        def show(progress: Progress) -> None:
-            done = (progress.epoch - 1) * progress.steps + progress.step
-            text = (
-                f"epoch {progress.epoch}/{recipe.epochs}  loss {progress.loss:.3f}"
-                f"  accuracy {progress.accuracy:.1%}"
-            )
-            bar.update(task, completed=done, total=recipe.epochs * progress.steps, description=text)
-            if progress.row:
-                row = progress.row
-                bar.console.print(
-                    f"epoch {progress.epoch:3}  loss {row['loss']:.3f}  accuracy"
-                    f" {row['accuracy']:.2%}  validation {row['val_accuracy']:.2%}"
-                    f"  macro-F1 {row['val_macro_f1']:.3f}  {row['seconds']:.0f} s",
-                    highlight=False,
-                )
-
-        model = train(recipe, dataset, out, resume=resume, start=start, on_progress=show)
-    public = dataset.split("public")
-    logits = model.predict(public.prepared(recipe.input), batch_size=256, verbose=0)
-    scores = score(logits, public.labels, dataset.names)
-    write_report(out, scores, {"recipe": recipe.to_dict(), "data": facts}, out / HISTORY)
-    scores_table("public", scores)
-    say(f"{out / MODEL} is the model; beside it lie the history, the figures and two pictures")

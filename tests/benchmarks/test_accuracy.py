@@ -7,12 +7,17 @@ import numpy as np
 import pytest
 from toy_data import toy_dataset, write_csv
 
-from edge_fer.benchmarks.accuracy import check_model, evaluate, evaluate_both
+from edge_fer.benchmarks.accuracy import ScoredModel, evaluate
 from edge_fer.card import pack, unpack
 from edge_fer.classifier import Classifier
 from edge_fer.errors import DataError, ModelError
+from edge_fer.labels import FER_LABELS
 from edge_fer.models import find_model
 from edge_fer.train.votes import ANSWERS
+
+
+def _by_label(model, data, split="public"):
+    return evaluate(model, data, split)["fer2013"].scores
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +32,11 @@ def test_the_order_of_labels_in_the_card_does_not_matter(toy, tmp_path):
     # int8 logits can be equal; which of two wins depends on their order.
     logits = np.sort(Classifier("fer-base").logits(toy.prepared(card.input)), axis=1)
     clear = toy.take(logits[:, -1] > logits[:, -2])
-    straight = evaluate(find_model("fer-base"), clear).confusion
-    # The first column's class is called by the second label now, and so on round.
-    moved = evaluate(tmp_path / "turned.tflite", clear).confusion
-    np.testing.assert_array_equal(moved, np.roll(straight, 1, axis=1))
+    straight = _by_label(find_model("fer-base"), clear)
+    moved = _by_label(tmp_path / "turned.tflite", clear)
+    assert moved.names == turned.labels
+    # A class is called by the next one's name now: the same columns, the rows where their name is.
+    np.testing.assert_array_equal(moved.confusion, np.roll(straight.confusion, -1, axis=0))
 
 
 def test_a_model_without_a_class_of_the_data_is_refused(toy, tmp_path):
@@ -42,8 +48,8 @@ def test_a_model_without_a_class_of_the_data_is_refused(toy, tmp_path):
 
 
 def test_every_picture_of_the_split_counts_once(toy):
-    assert evaluate(find_model("fer-base"), toy, "public").n == 3 * 7
-    assert evaluate(find_model("fer-base"), toy, "private").n == 2 * 7
+    assert _by_label(find_model("fer-base"), toy).n == 3 * 7
+    assert _by_label(find_model("fer-base"), toy, "private").n == 2 * 7
 
 
 def test_an_empty_split_is_refused(toy):
@@ -55,7 +61,7 @@ def test_a_broken_model_is_refused_before_the_data_is_read(tmp_path):
     file = tmp_path / "text.tflite"
     file.write_text("no model")
     with pytest.raises(ModelError, match=r"text\.tflite"):
-        check_model(file)
+        ScoredModel(file, FER_LABELS)
 
 
 def test_labels_and_votes_are_scored_apart(toy):
@@ -64,11 +70,13 @@ def test_labels_and_votes_are_scored_apart(toy):
     votes[:, ANSWERS.index("happy")] = 10
     votes[0] = 1  # no majority
     both = replace(toy.take(toy.splits == 1), votes=votes[toy.splits == 1])
-    by_label, seen = evaluate_both(model, both, "public")
-    np.testing.assert_array_equal(by_label.confusion, evaluate(model, toy, "public").confusion)
+    judged = evaluate(model, both, "public")
+    assert list(judged) == ["fer2013", "ferplus"]
+    by_label, seen = (one.scores for one in judged.values())
+    np.testing.assert_array_equal(by_label.confusion, _by_label(model, toy).confusion)
     assert seen.n == len(both) - int(toy.splits[0] == 1)
     assert seen.confusion.sum() == seen.confusion[toy.names.index("happy")].sum()
-    assert evaluate_both(model, toy, "public")[1] is None
+    assert list(evaluate(model, toy, "public")) == ["fer2013"]
 
 
 def test_the_command_gives_the_same_figures_as_json(cli, toy, tmp_path):
@@ -76,7 +84,7 @@ def test_the_command_gives_the_same_figures_as_json(cli, toy, tmp_path):
     done = cli("evaluate", "fer-base", "--data", data, "--split", "private", "--json", "-")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
-    expected = evaluate(find_model("fer-base"), toy, "private")
+    expected = _by_label(find_model("fer-base"), toy, "private")
     assert answer["n"] == expected.n
     assert answer["accuracy"] == round(expected.accuracy, 5)
     assert answer["split"] == "private"

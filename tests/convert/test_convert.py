@@ -83,8 +83,10 @@ def test_every_precision_reads_the_toy_data(converted, toy, precision):
     logits = _logits(result, private.prepared(SPEC))
     accuracy = (logits.argmax(1) == private.labels).mean()
     assert accuracy > 0.6
-    assert result.card.metrics["private"]["accuracy"] == pytest.approx(accuracy, abs=1e-5)
-    assert result.card.metrics["private"]["n"] == len(private)
+    assert result.card.metrics["fer2013"]["private"]["accuracy"] == pytest.approx(
+        accuracy, abs=1e-5
+    )
+    assert result.card.metrics["fer2013"]["private"]["n"] == len(private)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -98,8 +100,8 @@ def test_figures_are_those_of_the_file(converted, disputed, precision):
     assert result.drop == pytest.approx(100 * (exact_accuracy - accuracy))
     assert result.agreement == (logits.argmax(1) == exact.argmax(1)).mean() > 0.9
     metrics = result.card.metrics
-    assert metrics["public"]["accuracy"] == pytest.approx(accuracy, abs=1e-5)
-    assert metrics["public"]["n"] == len(public)
+    assert metrics["fer2013"]["public"]["accuracy"] == pytest.approx(accuracy, abs=1e-5)
+    assert metrics["fer2013"]["public"]["n"] == len(public)
     assert metrics["float32_public_accuracy"] == pytest.approx(exact_accuracy, abs=1e-5)
     assert metrics["drop"] == pytest.approx(result.drop, abs=1e-3)
     assert metrics["agreement"] == pytest.approx(result.agreement, abs=1e-5)

@@ -331,36 +331,39 @@ def test_model_with_broken_facts_is_refused_or_read_without(tmp_path, reference)
 
 def test_batches_are_the_epochs_pictures_once_each(toy):
     from edge_fer.train.batches import Batches
+    from edge_fer.train.heads import heads_of
 
     plain = {"flip": 0, "rotate": 0, "scale": 0, "shift": 0, "contrast": 0, "brightness": 0,
              "blur": 0, "erase": 0}  # fmt: skip
     recipe = tiny_recipe(augment=plain, input={"height": 48, "width": 48})
     training = toy.split("training")
-    batches = Batches(training, recipe)
+    batches = Batches(training, recipe, heads_of(recipe, training))
     assert len(batches) == 11  # 168 pictures, 16 a batch, the last one short
     parts = zip(*(batches[i] for i in range(11)), strict=True)
-    pictures, hot, weights = map(np.concatenate, parts)
-    assert pictures.dtype == hot.dtype == weights.dtype == np.float32
+    pictures, targets = map(np.concatenate, parts)
+    assert pictures.dtype == targets.dtype == np.float32
     assert pictures.shape == (168, 48, 48, 1)
     keys = [picture.tobytes() for picture in training.pixels]
     labels = dict(zip(keys, training.labels.tolist(), strict=True))
     seen = [picture.astype(np.uint8).tobytes() for picture in pictures]
     assert sorted(seen) == sorted(labels)
-    assert [labels[key] for key in seen] == hot.argmax(1).tolist()
-    assert (hot.sum(1) == 1).all()
-    np.testing.assert_allclose(weights, 1, rtol=1e-6)  # every class has as many pictures
+    assert [labels[key] for key in seen] == targets.argmax(1).tolist()
+    # Every class has as many pictures, so all weigh the same.
+    np.testing.assert_allclose(targets.sum(1), 1, rtol=1e-5)
+    np.testing.assert_allclose(targets.max(1), 0.9 + 0.1 / 7, rtol=1e-5)
 
-    again = Batches(training, recipe)
+    again = Batches(training, recipe, heads_of(recipe, training))
     again.start(1)
     assert (again[0][0] != batches[0][0]).any()
     again.start(0)
     np.testing.assert_array_equal(again[3][0], batches[3][0])
-    other = Batches(training, tiny_recipe(augment=plain, input={"height": 48, "width": 48}, seed=9))
+    recipe = tiny_recipe(augment=plain, input={"height": 48, "width": 48}, seed=9)
+    other = Batches(training, recipe, heads_of(recipe, training))
     assert (other[0][0] != batches[0][0]).any()
 
 
 def test_class_weights_by_hand():
-    from edge_fer.train.batches import class_weights
+    from edge_fer.train.heads import class_weights
 
     labels = np.repeat([0, 1, 2], [16, 4, 1])
     np.testing.assert_allclose(class_weights(labels, 3, 0), [1, 1, 1])
@@ -375,7 +378,7 @@ def test_class_weights_by_hand():
 
 
 def test_class_weights_of_a_class_without_pictures():
-    from edge_fer.train.batches import class_weights
+    from edge_fer.train.heads import class_weights
 
     weights = class_weights(np.array([0, 0, 2]), 3, 0.5)
     assert np.isfinite(weights).all()

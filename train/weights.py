@@ -1,0 +1,60 @@
+"""Weights from one network to another: of one head alone, or as a start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+
+from edge_fer.errors import ModelError
+from edge_fer.train.heads import Head
+from edge_fer.train.keras_file import load_model
+from edge_fer.train.networks import build
+from edge_fer.train.recipe import Recipe
+
+
+def one_head(model: keras.Model, recipe: Recipe, head: Head) -> keras.Model:
+    """The network with one head's logits only, float32.
+
+    Args:
+        model: The network with all heads.
+        recipe: What it was built by.
+        head: The one to keep.
+    """
+    network = recipe.network
+    single = build(network.name, recipe.input, len(head.labels), network.options)
+    *trunk, kernel, bias = model.get_weights()
+    single.set_weights([*trunk, kernel[:, head.columns], bias[head.columns]])
+    return single
+
+
+def start_from(model: keras.Model, heads: Sequence[Head], path: Path) -> None:
+    """Give a network the weights of a trained one.
+
+    The logits' weights go over for the heads that both know; others keep their own.
+
+    Args:
+        model: The network.
+        heads: Its heads.
+        path: A ``.keras`` model of the same trunk.
+
+    Raises:
+        ModelError: It is of another network.
+    """
+    other, facts = load_model(path)
+    *trunk, kernel, bias = other.get_weights()
+    *own, own_kernel, own_bias = model.get_weights()
+    if [w.shape for w in trunk] != [w.shape for w in own]:
+        raise ModelError(
+            f"{path} is not of the recipe's network; train from the recipe it was made with"
+        )
+    column = 0
+    for name, labels in facts.get("heads", []):
+        there = slice(column, column + len(labels))
+        column = there.stop
+        for head in heads:
+            if head.name == name and list(head.labels) == list(labels):
+                own_kernel[:, head.columns] = kernel[:, there]
+                own_bias[head.columns] = bias[there]
+    model.set_weights([*trunk, own_kernel, own_bias])
