@@ -61,6 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _run(arguments: list[str] | None) -> int:
     logging.basicConfig(format="edge-fer: %(message)s", level=logging.WARNING, stream=sys.stderr)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _terminate)
     try:

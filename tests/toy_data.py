@@ -10,6 +10,7 @@ import sys
 import tarfile
 import tomllib
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -19,8 +20,12 @@ from numpy.typing import NDArray
 from edge_fer.labels import FER_LABELS
 from edge_fer.train.dataset import PRIVATE, PUBLIC, TRAINING, Dataset
 from edge_fer.train.recipe import Recipe
+from edge_fer.train.votes import ANSWERS
 
 SIDE = 48
+VOTES_HEADER = (
+    "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
+)
 USAGES = {TRAINING: "Training", PUBLIC: "PublicTest", PRIVATE: "PrivateTest"}
 
 # Not narrower than 16 channels: TensorFlow 2.21 with oneDNN writes past its memory in the gradient
@@ -78,6 +83,30 @@ def toy_dataset(training: int = 24, public: int = 8, private: int = 4, seed: int
         splits=np.array([split for _, split in cells], np.uint8),
         rows=np.arange(len(cells), dtype=np.int64),
     )
+
+
+def votes_for(**taggers: int) -> NDArray[np.uint8]:
+    """The votes on one picture: how many taggers gave each answer."""
+    row = np.zeros(len(ANSWERS), np.uint8)
+    for name, count in taggers.items():
+        row[ANSWERS.index(name.replace("_", " "))] = count
+    return row
+
+
+def toy_votes(data: Dataset) -> NDArray[np.uint8]:
+    """Made-up votes: most taggers see the label; of ten pictures two are contempt, one unknown."""
+    rows = []
+    for place, label in enumerate(data.labels):
+        seen = {0: "unknown", 1: "contempt", 2: "contempt"}.get(place % 10, FER_LABELS[label])
+        rows.append(votes_for(**{seen: 7, FER_LABELS[(label + 1) % 7]: 3}))
+    return np.stack(rows)
+
+
+def write_votes(path: Path, rows: Iterable[NDArray[np.uint8]]) -> Path:
+    """``fer2013new.csv``."""
+    lines = [f"Training,fer{i:07}.png,{','.join(map(str, row))}" for i, row in enumerate(rows)]
+    path.write_text("\n".join([VOTES_HEADER, *lines]) + "\n")
+    return path
 
 
 def csv_text(data: Dataset, columns: tuple[str, ...] = ("emotion", "pixels", "Usage")) -> str:

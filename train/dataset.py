@@ -90,10 +90,15 @@ class Dataset:
         whole = replace(self, repeated=repeated | elsewhere)
         return replace(whole.take(keep), dropped=self.dropped + int((~keep).sum()))
 
-    def fingerprint(self) -> str:
-        """Hash over pixels, labels and splits: the same data give the same text."""
+    def fingerprint(self, with_votes: bool = False) -> str:
+        """Hash over pixels, labels and splits: the same data give the same text.
+
+        Args:
+            with_votes: Over the votes too, where there are any.
+        """
         digest = hashlib.sha256()
-        for array in (self.pixels, self.labels, self.splits):
+        votes = () if self.votes is None or not with_votes else (self.votes,)
+        for array in (self.pixels, self.labels, self.splits, *votes):
             digest.update(str((array.shape, array.dtype.str)).encode())
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()

@@ -42,7 +42,7 @@ def move(
 def relight(picture: Picture, gain: float = 1, light: float = 0) -> Picture:
     """Change the contrast about the mean, and add grey levels."""
     mean = float(picture.mean())
-    lit = np.maximum(picture * gain + (mean * (1 - gain) + light), 0)
+    lit = np.maximum(picture * float(gain) + (mean * (1 - gain) + light), 0)
     return _as(cv2.convertScaleAbs(lit), picture)
 
 
@@ -61,7 +61,7 @@ def shade(picture: Picture, angle: float, strength: float) -> Picture:
     gain = 1 + strength * np.clip(across + along, -1, 1)
     if picture.ndim == 3:
         gain = gain[..., None]
-    return np.asarray(np.clip(picture * gain, 0, 255), np.uint8)
+    return np.asarray(np.clip(np.rint(picture * gain), 0, 255), np.uint8)
 
 
 def darken(picture: Picture, gamma: float) -> Picture:

@@ -6,8 +6,9 @@ A network that learns both at once sees more in each; a model that is shipped na
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,16 @@ def heads_of(recipe: Recipe, data: Dataset) -> tuple[Head, ...]:
         heads.append(Head(name, labels, slice(start, start + len(labels)), weight))
         start += len(labels)
     return tuple(heads)
+
+
+def heads_inside(facts: Mapping[str, Any]) -> dict[str, Head]:
+    """The heads of a trained network by name, from the facts in its file."""
+    heads: dict[str, Head] = {}
+    start = 0
+    for name, labels in facts.get("heads") or [[FER2013, facts.get("labels", ())]]:
+        heads[name] = Head(name, tuple(labels), slice(start, start + len(labels)), 1.0)
+        start += len(labels)
+    return heads
 
 
 def width_of(heads: Sequence[Head]) -> int:

@@ -96,6 +96,10 @@ def labels_of(
         ModelError: It gives another number of them, or the data has a class that it does not know.
     """
     labels = tuple(map(str, facts.get("labels", names)))
+    if len(set(labels)) < len(labels):
+        raise ModelError(
+            f"{path} has several heads, to teach other networks; give the model.keras beside it"
+        )
     if model.output_shape[1] != len(labels) or not set(names) <= set(labels):
         raise ModelError(
             f"{path} gives {model.output_shape[1]} numbers ({', '.join(labels)});"

@@ -101,6 +101,11 @@ def train(
     check_folder(out, resume)
     checkpoint = out / CHECKPOINT
     heads = heads_of(recipe, data)
+    if len(teachers) != len(recipe.targets.teachers):
+        raise RecipeError(
+            f"the recipe {recipe.name} has {len(recipe.targets.teachers)} teachers, and the runs of"
+            f" {len(teachers)} were given"
+        )
     staff = [Teacher(t, heads, recipe, data.fingerprint(), on_step) for t in teachers]
     batches = Batches(training, recipe, heads, staff)
     pictures = validation.prepared(recipe.input)
@@ -115,7 +120,7 @@ def train(
         start_from(model, heads, start)
     average = WeightAverage(recipe.optimizer.average)
     average.set_model(model)
-    state = State(recipe.to_dict(), data.fingerprint(), _fingerprint(start))
+    state = State(recipe.to_dict(), data.fingerprint(with_votes=True), _fingerprint(start))
     best = average.weights
     if checkpoint.exists():
         best = restore(checkpoint, model, average, state)

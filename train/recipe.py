@@ -209,24 +209,23 @@ def load_recipe(name: str) -> Recipe:
         raise RecipeError(f"{name}: not a TOML file ({e})") from e
 
 
-def with_needed(name: str) -> list[Recipe]:
+def with_needed(recipe: Recipe) -> list[Recipe]:
     """A recipe and those it builds on, its teachers and its start, in the order to train them.
 
-    Args:
-        name: As for ``load_recipe``.
-
     Raises:
-        RecipeError: One cannot be used, or a recipe builds on itself.
+        RecipeError: One cannot be used, a recipe builds on itself, or two have one name.
     """
     order: dict[str, Recipe] = {}
-    _add_needed(load_recipe(name), order, ())
+    _add_needed(recipe, order, ())
     return list(order.values())
 
 
 def _add_needed(recipe: Recipe, order: dict[str, Recipe], waiting: tuple[str, ...]) -> None:
     if recipe.name in waiting:
         raise RecipeError(f"recipe {recipe.name} builds on itself: {' on '.join(waiting)}")
-    for other in filter(None, (*recipe.targets.teachers, recipe.start)):
-        if other not in order:
+    if order.get(recipe.name, recipe) != recipe:
+        raise RecipeError(f"two recipes are called {recipe.name}; rename one: runs go by the name")
+    if recipe.name not in order:
+        for other in filter(None, (*recipe.targets.teachers, recipe.start)):
             _add_needed(load_recipe(other), order, (*waiting, recipe.name))
     order[recipe.name] = recipe

@@ -23,7 +23,7 @@ from edge_fer.errors import InputError, RecipeError
 from edge_fer.files import write_whole
 from edge_fer.probabilities import softmax
 from edge_fer.train.folder import full_model
-from edge_fer.train.heads import Head
+from edge_fer.train.heads import Head, heads_inside
 from edge_fer.train.keras_file import input_spec, load_model
 from edge_fer.train.networks import build
 from edge_fer.train.recipe import Recipe
@@ -58,21 +58,21 @@ class Teacher:
             raise InputError(f"{folder}: the teacher was trained on other data; train it anew")
         if input_spec(model, facts, path) != recipe.input:
             raise RecipeError(f"{folder}: the teacher's input is not that of {recipe.name}")
-        ends = np.cumsum([0, *(len(labels) for _, labels in facts["heads"])])
-        known = {name: slice(*ends[i : i + 2]) for i, (name, _) in enumerate(facts["heads"])}
+        known = heads_inside(facts)
         missing = [h.name for h in heads if h.name not in known]
         if missing:
             raise RecipeError(
                 f"{folder}: the teacher does not know {', '.join(missing)}; train it with --votes"
             )
-        self._columns = [known[h.name] for h in heads]
+        self._columns = [known[h.name].columns for h in heads]
         self._model, self._recipe, self._on_step = (
             _at(recipe.precision, model, facts),
             recipe,
             on_step,
         )
         self._name = folder.name
-        key = json.dumps([asdict(recipe.augment), asdict(recipe.input), recipe.seed, data])
+        plain = [asdict(recipe.augment), asdict(recipe.input), recipe.seed, recipe.precision, data]
+        key = json.dumps(plain)
         digest = hashlib.sha256(key.encode() + path.read_bytes()).hexdigest()[:12]
         self._said = folder / f"said-{digest}"
 
@@ -91,12 +91,13 @@ class Teacher:
         """
         path = self._said / f"{view:03}.npy"
         if path.exists():
-            logits = np.load(path).astype(np.float32)
+            logits = np.load(path)
         else:
             self._on_step(f"{self._name} looks at view {view + 1} of {self._recipe.targets.views}")
-            logits = self._look(pictures, view)
+            logits = self._look(pictures, view).astype(np.float16)
             with write_whole(path) as part, part.open("wb") as file:
-                np.save(file, logits.astype(np.float16))
+                np.save(file, logits)
+        logits = logits.astype(np.float32)
         return np.concatenate([softmax(logits[:, columns]) for columns in self._columns], 1)
 
     def _look(self, pictures: NDArray[np.uint8], view: int) -> NDArray[np.float32]:

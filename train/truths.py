@@ -60,24 +60,27 @@ class Judged:
 
     Attributes:
         scores: The figures over all pictures for which the truth names a class of the model.
-        unique: The figures over those of them that occur nowhere else in the data set.
+        unique: The figures without repeated pictures; None where all are repeated.
         certain: Share of the readings that reach the model's threshold.
         certain_accuracy: Accuracy of those.
     """
 
     scores: Scores
-    unique: Scores
+    unique: Scores | None
     certain: float
     certain_accuracy: float
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain data."""
-        return {
+        figures = {
             **self.scores.to_dict(),
             "certain": round(self.certain, 4),
             "certain_accuracy": round(self.certain_accuracy, 5),
-            "unique": {"n": self.unique.n, "accuracy": round(self.unique.accuracy, 5)},
         }
+        if self.unique is not None:
+            accuracy = round(self.unique.accuracy, 5)
+            figures["without_repeats"] = {"n": self.unique.n, "accuracy": accuracy}
+        return figures
 
 
 def judge(
@@ -107,11 +110,13 @@ def judge(
     if not known.any():
         raise DataError(f"no picture has a label by {truth}")
     alone = known if data.repeated is None else known & ~data.repeated
+    names = tuple(names)
+    unique = score(logits[alone], labels[alone], names, temperature) if alone.any() else None
     sure = softmax(logits[known], temperature).max(1) >= threshold
     right = logits[known].argmax(1) == labels[known]
     return Judged(
-        scores=score(logits[known], labels[known], tuple(names), temperature),
-        unique=score(logits[alone], labels[alone], tuple(names), temperature),
+        scores=score(logits[known], labels[known], names, temperature),
+        unique=unique,
         certain=float(sure.mean()),
         certain_accuracy=float(right[sure].mean()) if sure.any() else 0.0,
     )

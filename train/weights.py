@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 
 from edge_fer.errors import ModelError
-from edge_fer.train.heads import Head
+from edge_fer.train.heads import Head, heads_inside
 from edge_fer.train.keras_file import load_model
 from edge_fer.train.networks import build
 from edge_fer.train.recipe import Recipe
@@ -49,12 +49,10 @@ def start_from(model: keras.Model, heads: Sequence[Head], path: Path) -> None:
         raise ModelError(
             f"{path} is not of the recipe's network; train from the recipe it was made with"
         )
-    column = 0
-    for name, labels in facts.get("heads", []):
-        there = slice(column, column + len(labels))
-        column = there.stop
-        for head in heads:
-            if head.name == name and list(head.labels) == list(labels):
-                own_kernel[:, head.columns] = kernel[:, there]
-                own_bias[head.columns] = bias[there]
+    known = heads_inside(facts)
+    for head in heads:
+        there = known.get(head.name)
+        if there is not None and there.labels == head.labels:
+            own_kernel[:, head.columns] = kernel[:, there.columns]
+            own_bias[head.columns] = bias[there.columns]
     model.set_weights([*trunk, own_kernel, own_bias])

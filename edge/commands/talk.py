@@ -72,11 +72,12 @@ def scores_table(title: str, scores: Scores) -> None:
 def judged_table(title: str, judged: Judged) -> None:
     """The scores, and what the threshold and repeated pictures make of the accuracy."""
     scores_table(title, judged.scores)
-    say(
-        f"certain: {judged.certain:.1%} of the readings, accuracy {judged.certain_accuracy:.2%};"
-        f" pictures that occur once in the data set: accuracy {judged.unique.accuracy:.2%},"
-        f" n = {judged.unique.n}"
-    )
+    say(f"certain: {judged.certain:.1%} of the readings, accuracy {judged.certain_accuracy:.2%}")
+    if judged.unique is not None:
+        say(
+            f"without repeated pictures: accuracy {judged.unique.accuracy:.2%}, n ="
+            f" {judged.unique.n}"
+        )
 
 
 def write_out(text: str) -> None:

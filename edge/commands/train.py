@@ -62,11 +62,15 @@ def command(
 
     require("training", "keras", "matplotlib", os.environ.get("KERAS_BACKEND", "tensorflow"))
     from edge_fer.train.folder import check_folder
+    from edge_fer.train.heads import heads_of
     from edge_fer.train.readers import load
-    from edge_fer.train.recipe import with_needed
+    from edge_fer.train.recipe import load_recipe, with_needed
 
     changes = {"epochs": epochs, "seed": seed, "precision": precision}
-    *needed, recipe = [r.with_changes(**changes) for r in with_needed(recipe_name)]
+    recipe = load_recipe(recipe_name)
+    if start is not None:
+        recipe = recipe.with_changes(start="")  # the given model takes its place
+    *needed, recipe = [r.with_changes(**changes) for r in with_needed(recipe)]
     out = out or Path("runs") / recipe.name
     check_folder(out, resume)
     dataset = load(data, votes=votes)
@@ -74,6 +78,8 @@ def command(
     if votes is None and recipe.targets.other:
         say(f"note: {recipe.name} also learns from FER+'s votes, given with --votes; going without")
     place = _Place(dataset, out.parent)
+    for one in (*needed, recipe):
+        heads_of(one, dataset)  # what has no votes is refused before the long work
     for other in needed:
         folder = out.parent / other.name
         if not place.trained(other):
@@ -94,6 +100,11 @@ class _Place:
 
         return (self.runs / recipe.name / MODEL).is_file()
 
+    def _folder(self, name: str) -> Path:
+        from edge_fer.train.recipe import load_recipe
+
+        return self.runs / load_recipe(name).name
+
     def train(self, recipe: Recipe, out: Path, resume: bool, start: Path | None = None) -> None:
         from edge_fer.train.folder import HISTORY, MODEL, full_model
         from edge_fer.train.heads import heads_of
@@ -101,8 +112,8 @@ class _Place:
         from edge_fer.train.report import write_report
         from edge_fer.train.truths import judge
 
-        if recipe.start and start is None:
-            start = full_model(self.runs / recipe.start)
+        if recipe.start:
+            start = full_model(self._folder(recipe.start))
         with progress_bar() as bar:
             task = bar.add_task("training", total=None)
 
@@ -123,7 +134,7 @@ class _Place:
                 out,
                 resume=resume,
                 start=start,
-                teachers=[self.runs / name for name in recipe.targets.teachers],
+                teachers=[self._folder(name) for name in recipe.targets.teachers],
                 on_progress=show,
                 on_step=lambda text: bar.update(task, description=text),
             )

@@ -1,13 +1,14 @@
 """Scoring model files."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
-from toy_data import toy_dataset, write_csv
+from toy_data import toy_dataset, toy_votes, write_csv, write_votes
 
 from edge_fer.benchmarks.accuracy import ScoredModel, evaluate
+from edge_fer.benchmarks.robustness import robustness
 from edge_fer.card import pack, unpack
 from edge_fer.classifier import Classifier
 from edge_fer.errors import DataError, ModelError
@@ -90,3 +91,34 @@ def test_the_command_gives_the_same_figures_as_json(cli, toy, tmp_path):
     assert answer["split"] == "private"
     assert set(answer["classes"]) == set(expected.names)
     assert "accuracy" in done.stderr
+
+
+def test_the_command_gives_figures_by_both_truths_and_on_changed_pictures(cli, toy, tmp_path):
+    data = write_csv(tmp_path / "toy.csv", toy)
+    votes = write_votes(tmp_path / "fer2013new.csv", toy_votes(toy))
+    done = cli(
+        *("evaluate", "fer-base", "--data", data, "--split", "private", "--votes", votes),
+        *("--robustness", "--json", "-"),
+    )
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    both = replace(toy, votes=toy_votes(toy))
+    model = ScoredModel(find_model("fer-base"), FER_LABELS)
+    judged = evaluate(model, both, "private")
+    assert judged["fer2013"].scores.n > judged["ferplus"].scores.n > 0
+    assert answer["ferplus"] == judged["ferplus"].to_dict()
+    assert answer | judged["fer2013"].to_dict() == answer
+    assert answer["robustness"] == [asdict(line) for line in robustness(model, both, "private")]
+    for words in ("FER-2013's labels", "majority of FER+'s taggers", "mouth hidden", "certain"):
+        assert words in done.stderr
+
+
+def test_figures_by_one_truth_alone_without_votes(cli, toy, tmp_path):
+    data = write_csv(tmp_path / "toy.csv", toy)
+    done = cli("evaluate", "fer-base", "--data", data, "--json", tmp_path / "new" / "x.json")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    answer = json.loads((tmp_path / "new" / "x.json").read_text())
+    assert not {"ferplus", "robustness"} & set(answer)
+    assert answer["without_repeats"] == {"n": 21, "accuracy": answer["accuracy"]}
+    assert "taggers" not in done.stderr

@@ -1,9 +1,10 @@
 """Fixtures of the tests of training."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from toy_data import reference_run, toy_dataset
+from toy_data import reference_run, tiny_recipe, toy_dataset, toy_votes
 
 from edge_fer.train.dataset import Dataset
 
@@ -24,3 +25,19 @@ def small() -> Dataset:
 def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a whole run of the tiny recipe on the toy data."""
     return reference_run(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="session")
+def voted(toy: Dataset) -> Dataset:
+    """The same with made-up votes."""
+    return replace(toy, votes=toy_votes(toy))
+
+
+@pytest.fixture(scope="session")
+def coach(tmp_path_factory: pytest.TempPathFactory, voted: Dataset) -> Path:
+    """The folder of a run that learned labels and votes, to teach; not to be changed."""
+    from edge_fer.train.loop import train
+
+    out = tmp_path_factory.mktemp("coach") / "coach"
+    train(tiny_recipe(name="coach", epochs=2, targets={"other": 0.5}), voted, out)
+    return out

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from toy_data import TINY_TOML, csv_text, toy_dataset, write_csv
 
-from edge_fer.card import unpack
-from edge_fer.labels import FER_LABELS
+from edge_fer.card import Card, InputSpec, pack, unpack
+from edge_fer.labels import FER_LABELS, FERPLUS_LABELS
 
 pytestmark = pytest.mark.train
 
@@ -91,6 +91,87 @@ def test_train_again_without_resume_is_refused(place, folder):
     done = _run("train", "--data", "toy.csv", "--recipe", "toy.toml", "--epochs", 3, cwd=place)
     _refused(done, "runs/toy", "--resume", "--out")
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+
+
+@pytest.fixture(scope="module")
+def taught(place):
+    """What ``edge-fer train`` said of a student whose teacher there was not yet."""
+    write_csv(place / "few.csv", toy_dataset(training=3, public=2, private=1))
+    # A file without a suffix has the name that its run has.
+    (place / "coach").write_text(TINY_TOML.replace('"toy"', '"coach"'))
+    targets = '\n[targets]\nteachers = ["coach"]\nother = 0.5\nviews = 1\n'
+    (place / "student.toml").write_text(TINY_TOML.replace('"toy"', '"student"') + targets)
+    return _train_student(place, "student")
+
+
+def _train_student(place, name):
+    return _run(
+        *("train", "--data", "few.csv", "--recipe", "student.toml", "--epochs", 1),
+        *("--out", f"taught/{name}"),
+        cwd=place,
+    )
+
+
+def test_train_trains_the_teacher_first_beside_the_student(place, taught):
+    assert taught.returncode == 0, taught.stderr
+    assert "Traceback" not in taught.stderr
+    folders = [place / "taught" / name for name in ("coach", "student")]
+    for folder in folders:
+        assert {"model.keras", "history.csv", "metrics.json"} <= {p.name for p in folder.iterdir()}
+        metrics = json.loads((folder / "metrics.json").read_text())
+        assert metrics["recipe"]["name"] == folder.name
+        assert metrics["recipe"]["epochs"] == 1
+        assert metrics["head"] == "fer2013"
+    (said,) = folders[0].glob("said-*")
+    assert [p.name for p in said.iterdir()] == ["000.npy"]
+    begun = taught.stderr.index("student builds on coach: training it in taught/coach")
+    done = [taught.stderr.index(f"taught/{name}/model.keras is") for name in ("coach", "student")]
+    assert begun < done[0] < done[1]
+
+
+def test_train_notes_the_votes_that_it_goes_without(taught):
+    (note,) = (line for line in taught.stderr.splitlines() if "note:" in line)
+    assert "student" in note
+    assert "--votes" in note
+
+
+def test_train_uses_a_teacher_and_what_it_said_again(place, taught):
+    coach = place / "taught" / "coach"
+    before = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in coach.rglob("*") if p.is_file()}
+    again = _train_student(place, "again")
+    assert again.returncode == 0, again.stderr
+    assert "builds on" not in again.stderr
+    assert "coach looks" not in again.stderr
+    assert {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in coach.rglob("*") if p.is_file()} == (
+        before
+    )
+    assert (place / "taught" / "again" / "model.keras").is_file()
+
+
+def test_contempt_is_named_when_asked_for(place, picture_file):
+    import keras
+
+    from edge_fer.convert.tflite import to_tflite
+    from edge_fer.train.networks import build
+
+    spec = InputSpec(24, 24)
+    model = build("residual", spec, 8, {"stem": 4, "widths": [4], "blocks": [1]})
+    model.layers[-1].kernel.assign(keras.ops.zeros_like(model.layers[-1].kernel))
+    model.layers[-1].bias.assign([0, 0, 0, 1, 0, 0, 0, 2])
+    pack(to_tflite(model, "float32"), Card("seen", FERPLUS_LABELS, spec), place / "seen.tflite")
+    named = {}
+    for contempt in ([], ["--contempt"]):
+        done = _run(
+            *("run", picture_file, "--model", "seen.tflite", "--detector", "blazeface"),
+            *("--csv", "-", *contempt),
+            cwd=place,
+        )
+        assert done.returncode == 0, done.stderr
+        header, row = (line.split(",") for line in done.stdout.splitlines())
+        face = dict(zip(header, row, strict=True))
+        assert sum(float(face[name]) for name in FER_LABELS) < 1.001
+        named[bool(contempt)] = face["emotion"], "contempt" in header
+    assert named == {False: ("happy", False), True: ("contempt", True)}
 
 
 def test_convert_writes_a_file_beside_the_model(place, folder):

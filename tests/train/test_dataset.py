@@ -88,6 +88,38 @@ def test_without_leaks_keeps_all_else(cells):
     np.testing.assert_array_equal(clean.splits, data.splits[kept])
 
 
+def test_repeated_pictures_are_marked_by_hand():
+    cells = [
+        (1, TRAINING, False),
+        (2, TRAINING, None),  # left out: the public split holds it too
+        (2, PUBLIC, True),
+        (5, TRAINING, False),  # the first of two in one split
+        (5, TRAINING, True),
+        (7, PUBLIC, False),
+        (7, PUBLIC, True),
+        (8, PUBLIC, True),  # in both held-out splits
+        (8, PRIVATE, True),
+        (9, PRIVATE, False),
+    ]
+    data = _dataset([shade for shade, _, _ in cells], [split for _, split, _ in cells])
+    assert data.repeated is None
+    clean = data.without_leaks()
+    assert clean.repeated.dtype == bool
+    assert clean.repeated.tolist() == [mark for _, _, mark in cells if mark is not None]
+    assert clean.split("public").repeated.tolist() == [True, False, True, True]
+    assert clean.take(np.array([2, 3])).repeated.tolist() == [False, True]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from([0, 1, 2])), min_size=1, max_size=30))
+def test_what_is_not_marked_occurs_once_and_every_marked_picture_has_a_twin(cells):
+    clean = _dataset([shade for shade, _ in cells], [split for _, split in cells]).without_leaks()
+    alone = clean.pixels[~clean.repeated]
+    assert len({picture.tobytes() for picture in alone}) == len(alone)
+    shades = [shade for shade, _ in cells]
+    assert all(shades.count(picture[0, 0]) > 1 for picture in clean.pixels[clean.repeated])
+
+
 @settings(deadline=None)
 @given(
     place=st.tuples(st.integers(0, 41), st.integers(0, 47), st.integers(0, 47)),

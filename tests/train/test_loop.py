@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import shutil
 import signal
 import zipfile
 from pathlib import Path
@@ -10,8 +11,8 @@ import numpy as np
 import pytest
 from toy_data import run_python, tiny_recipe
 
-from edge_fer.errors import DataError, InputError, ModelError, WorkError
-from edge_fer.labels import FER_LABELS
+from edge_fer.errors import DataError, InputError, ModelError, RecipeError, WorkError
+from edge_fer.labels import FER_LABELS, FERPLUS_LABELS
 from edge_fer.train.dataset import PUBLIC, TRAINING, Dataset
 from edge_fer.train.recipe import Recipe
 
@@ -324,6 +325,131 @@ def test_model_with_broken_facts_is_refused_or_read_without(tmp_path, reference)
         other.writestr("edge_fer.json", "{broken")
     with pytest.raises(ModelError, match=r"bare\.keras"):
         load_model(bare)
+
+
+# Two truths, and teachers
+
+
+def _student(**targets) -> Recipe:
+    given = {"head": "ferplus", "other": 0.5, "teachers": ["coach"], "views": 2, **targets}
+    return tiny_recipe(name="student", epochs=3, targets=given)
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory, coach, voted):
+    """A teacher that has looked at all views; nobody may ask it to look again."""
+    from edge_fer.train.heads import heads_of
+    from edge_fer.train.teachers import Teacher
+
+    folder = shutil.copytree(coach, tmp_path_factory.mktemp("asked") / "coach")
+    recipe = _student()
+    teacher = Teacher(folder, heads_of(recipe, voted), recipe, voted.fingerprint())
+    pictures = voted.split("training").prepared(recipe.input)
+    for view in (0, 1):
+        teacher.say(pictures, view)
+    return folder
+
+
+@pytest.fixture
+def nobody_looks(monkeypatch):
+    from edge_fer.train.teachers import Teacher
+
+    def refuse(self, pictures, view):
+        raise AssertionError(f"view {view} was looked at again")
+
+    monkeypatch.setattr(Teacher, "_look", refuse)
+
+
+@pytest.fixture(scope="module")
+def student(tmp_path_factory, asked, voted):
+    """The folder of a whole run of a taught network that names what people see."""
+    out = tmp_path_factory.mktemp("student") / "student"
+    with pytest.MonkeyPatch.context() as patch:
+        from edge_fer.train.teachers import Teacher
+
+        patch.setattr(Teacher, "_look", None)
+        _train(_student(), voted, out, teachers=[asked])
+    return out
+
+
+@pytest.mark.parametrize(
+    ("run", "heads"),
+    [("coach", [("fer2013", 7), ("ferplus", 8)]), ("student", [("ferplus", 8), ("fer2013", 7)])],
+)
+def test_the_model_names_the_classes_of_the_first_head_alone(request, run, heads):
+    from edge_fer.train.keras_file import load_model
+
+    out = request.getfixturevalue(run)
+    labels = {"fer2013": list(FER_LABELS), "ferplus": list(FERPLUS_LABELS)}
+    model, facts = load_model(out / "model.keras")
+    (first, count), *_ = heads
+    assert facts["labels"] == labels[first]
+    assert facts["heads"] == [[first, labels[first]]]
+    assert model.output_shape == (None, count)
+    whole, all_facts = load_model(out / "all-heads.keras")
+    assert all_facts["heads"] == [[name, labels[name]] for name, _ in heads]
+    assert whole.output_shape == (None, 15)
+    assert {key: all_facts[key] for key in ("recipe", "data", "best_epoch")} == {
+        key: facts[key] for key in ("recipe", "data", "best_epoch")
+    }
+    for weight, wanted in zip(model.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, wanted[tuple(slice(n) for n in weight.shape)])
+
+
+@pytest.mark.parametrize("run", ["coach", "student"])
+def test_validation_is_by_each_heads_own_truth(request, run, voted):
+    from edge_fer.train.keras_file import load_model
+    from edge_fer.train.votes import majority
+
+    out = request.getfixturevalue(run)
+    history = _history(out)
+    assert list(history[0]) == [*COLUMNS[:6], "val_other_accuracy", "learning_rate"]
+    model, facts = load_model(out / "all-heads.keras")
+    public = voted.split("public")
+    logits = model.predict(public.prepared(tiny_recipe().input), verbose=0)
+    numbers = {"fer2013": public.labels, "ferplus": majority(public.votes, FERPLUS_LABELS)}
+    start, row = 0, history[facts["best_epoch"] - 1]
+    for (name, labels), key in zip(
+        facts["heads"], ("val_accuracy", "val_other_accuracy"), strict=True
+    ):
+        known = numbers[name] >= 0
+        called = logits[:, start : start + len(labels)].argmax(1)
+        assert row[key] == pytest.approx((called == numbers[name])[known].mean(), abs=1e-5)
+        start += len(labels)
+    assert (numbers["ferplus"] < 0).any()
+
+
+def test_a_network_with_one_head_writes_one_model(reference):
+    assert not (reference / "all-heads.keras").exists()
+
+
+def test_what_a_teacher_said_serves_another_run_that_goes_on_when_ended(
+    tmp_path, asked, voted, student, nobody_looks
+):
+    out = tmp_path / "run"
+    with pytest.raises(EndedError):
+        _train(_student(), voted, out, teachers=[asked], on_progress=_stop_at(2, 3))
+    _train(_student(), voted, out, teachers=[asked], resume=True)
+    _same_run(out, student)
+    assert [len(list(said.iterdir())) for said in asked.glob("said-*")] == [2]
+
+
+@pytest.mark.parametrize("what", ["other data", "missing head", "no model"])
+def test_what_cannot_teach_is_refused_before_anything_is_written(
+    tmp_path, coach, reference, voted, what
+):
+    pixels = voted.pixels ^ np.uint8(1)
+    data = dataclasses.replace(voted, pixels=pixels) if what == "other data" else voted
+    folder = {"missing head": reference, "no model": tmp_path}.get(what, coach)
+    with pytest.raises((InputError, RecipeError, ModelError), match=folder.name):
+        _train(_student(), data, tmp_path / "run", teachers=[folder])
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_votes_head_without_votes_is_refused_before_anything_is_written(tmp_path, toy):
+    with pytest.raises(DataError, match="--votes"):
+        _train(_student(), toy, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 # Batches and weights

@@ -9,7 +9,7 @@ from toy_data import TINY_TOML, tiny_recipe
 
 from edge_fer.errors import RecipeError
 from edge_fer.labels import FER_LABELS
-from edge_fer.train.recipe import Network, Recipe, load_recipe, recipe_names
+from edge_fer.train.recipe import Network, Recipe, load_recipe, recipe_names, with_needed
 
 
 def _with(text: str, old: str = "", new: str = "") -> str:
@@ -85,7 +85,9 @@ def test_changes_leave_what_is_none():
         recipe.with_changes(epochs=0)
 
 
-@pytest.mark.parametrize("section", [None, "input", "network", "optimizer", "loss", "augment"])
+@pytest.mark.parametrize(
+    "section", [None, "input", "network", "optimizer", "loss", "targets", "augment"]
+)
 def test_unknown_key_is_named(section):
     raw = {"peek": 1} if section is None else {section: {"peek": 1}}
     with pytest.raises(RecipeError, match=r"mine\.toml.*'peek'") as caught:
@@ -129,6 +131,16 @@ WRONG = [
     {"optimizer": {"warmup": "two"}},
     {"loss": {"smoothing": "much"}},
     {"loss": {"balance": {}}},
+    {"targets": "labels"},
+    {"targets": {"head": "ckplus"}},
+    {"targets": {"other": -0.5}},
+    {"targets": {"teachers": "teacher"}},
+    {"targets": {"teachers": [1]}},
+    {"targets": {"teach": 1.5}},
+    {"targets": {"teach": -0.1}},
+    {"targets": {"views": 0}},
+    {"targets": {"views": 1.5}},
+    {"start": 5},
     {"augment": "strong"},
     {"augment": {"flip": "often"}},
     {"augment": {"rotate": [1, 2]}},
@@ -165,3 +177,79 @@ def test_file_with_an_unknown_key_is_named(tmp_path):
     path.write_text(_with(TINY_TOML, "peak =", "peek ="))
     with pytest.raises(RecipeError, match=r"mine\.toml.*optimizer.*'peek'.*peak"):
         load_recipe(str(path))
+
+
+# What a recipe builds on
+
+
+def _write(folder, **recipes):
+    """Recipes that build on each other by their files, by name."""
+    for name, text in recipes.items():
+        for other in recipes:
+            text = text.replace(f"<{other}>", str(folder / f"{other}.toml"))
+        (folder / f"{name}.toml").write_text(text)
+
+
+def _needed(folder, name):
+    return [recipe.name for recipe in with_needed(load_recipe(str(folder / f"{name}.toml")))]
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_shipped_recipes_come_after_what_they_build_on(name):
+    recipes = with_needed(load_recipe(name))
+    names = [recipe.name for recipe in recipes]
+    assert names[-1] == name
+    for place, recipe in enumerate(recipes):
+        assert recipe == load_recipe(recipe.name)
+        needs = {*recipe.targets.teachers, *filter(None, [recipe.start])}
+        assert needs <= set(names[:place])
+
+
+def test_a_recipe_that_builds_on_nothing_stands_alone(tmp_path):
+    _write(tmp_path, one="epochs = 3")
+    assert with_needed(load_recipe(str(tmp_path / "one.toml"))) == [Recipe(name="one", epochs=3)]
+
+
+def test_teachers_and_start_come_first_and_once(tmp_path):
+    _write(
+        tmp_path,
+        student='start = "<base>"\n[targets]\nteachers = ["<wide>", "<deep>"]',
+        wide='start = "<base>"',
+        deep="[targets]\nteachers = ['<wide>']",
+        base="epochs = 3",
+    )
+    assert _needed(tmp_path, "student") == ["base", "wide", "deep", "student"]
+    assert _needed(tmp_path, "deep") == ["base", "wide", "deep"]
+
+
+def test_needed_recipes_may_be_shipped_ones(tmp_path):
+    _write(tmp_path, student='[targets]\nteachers = ["vgg"]')
+    needed = with_needed(load_recipe(str(tmp_path / "student.toml")))
+    assert needed[0] == load_recipe("vgg")
+    assert needed[1].targets.teachers == ("vgg",)
+
+
+@pytest.mark.parametrize(
+    "recipes",
+    [
+        {"one": 'start = "<one>"'},
+        {"one": '[targets]\nteachers = ["<one>"]'},
+        {"one": 'start = "<two>"', "two": '[targets]\nteachers = ["<one>"]'},
+        {"one": 'start = "<two>"', "two": 'start = "<three>"', "three": 'start = "<one>"'},
+        # The circle need not hold the recipe that was asked for.
+        {"zero": 'start = "<one>"', "one": 'start = "<two>"', "two": 'start = "<one>"'},
+    ],
+    ids=["start", "teacher", "two", "three", "further on"],
+)
+def test_a_recipe_that_builds_on_itself_is_refused(tmp_path, recipes):
+    _write(tmp_path, **recipes)
+    with pytest.raises(RecipeError, match="one builds on itself"):
+        _needed(tmp_path, next(iter(recipes)))
+
+
+def test_a_missing_or_broken_recipe_to_build_on_is_named(tmp_path):
+    _write(tmp_path, one='start = "<two>"', two="peek = 1", three='start = "nonesuch"')
+    with pytest.raises(RecipeError, match=r"two\.toml.*'peek'"):
+        _needed(tmp_path, "one")
+    with pytest.raises(RecipeError, match="nonesuch"):
+        _needed(tmp_path, "three")

@@ -5,29 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from toy_data import toy_dataset, write_csv
+from toy_data import VOTES_HEADER, toy_dataset, votes_for, write_csv, write_votes
 
 from edge_fer.errors import DataError
-from edge_fer.labels import FER_LABELS
+from edge_fer.labels import FER_LABELS, FERPLUS_LABELS
 from edge_fer.train.readers import load
-from edge_fer.train.votes import ANSWERS, majority, read_votes
-
-HEADER = (
-    "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
-)
-
-
-def votes_for(**taggers):
-    row = np.zeros(len(ANSWERS), np.uint8)
-    for name, count in taggers.items():
-        row[ANSWERS.index(name.replace("_", " "))] = count
-    return row
-
-
-def write_votes(path, rows):
-    lines = [f"Training,fer{i:07}.png,{','.join(map(str, row))}" for i, row in enumerate(rows)]
-    path.write_text("\n".join([HEADER, *lines]) + "\n")
-    return path
+from edge_fer.train.votes import ANSWERS, distribution, majority, read_votes
 
 
 @pytest.mark.parametrize(
@@ -62,6 +45,50 @@ def test_a_label_always_has_the_most_votes(votes):
             assert row[ANSWERS.index(FER_LABELS[number])] == row.max() > 1
 
 
+@pytest.mark.parametrize(
+    ("taggers", "shares"),
+    [
+        ({"happy": 10}, {"happy": 1}),
+        ({"sad": 6, "neutral": 4}, {"sad": 0.6, "neutral": 0.4}),
+        # What one tagger alone saw is left out, and the rest makes the whole.
+        ({"happy": 5, "sad": 3, "fear": 1, "angry": 1}, {"happy": 5 / 8, "sad": 3 / 8}),
+        ({"happy": 1, "sad": 1, "fear": 1, "angry": 1, "neutral": 1, "disgust": 1}, {}),
+        ({"unknown": 4, "happy": 6}, {"happy": 1}),
+        ({"unknown": 5, "happy": 3, "sad": 2}, {}),
+        ({"unknown": 9, "happy": 1}, {}),
+        ({"not_a_face": 10}, {}),
+        ({"unknown": 3, "not_a_face": 3, "happy": 4}, {}),
+        ({"contempt": 4, "neutral": 6}, {"neutral": 1}),
+        ({"contempt": 6, "neutral": 4}, {}),
+        ({}, {}),
+    ],
+)
+def test_the_distribution_over_seven_classes(taggers, shares):
+    row = distribution(votes_for(**taggers)[None], FER_LABELS)[0]
+    assert row.dtype == np.float32
+    assert row.tolist() == pytest.approx([shares.get(name, 0) for name in FER_LABELS])
+
+
+def test_the_distribution_follows_the_names():
+    votes = votes_for(contempt=6, neutral=4)[None]
+    assert distribution(votes, FERPLUS_LABELS)[0] == pytest.approx([0, 0, 0, 0, 0, 0, 0.4, 0.6])
+    names = ("contempt", "sad", "neutral")
+    assert distribution(votes, names)[0] == pytest.approx([0.6, 0, 0.4])
+
+
+@given(arrays(np.uint8, (5, len(ANSWERS)), elements=st.integers(0, 10)))
+def test_a_distribution_sums_to_one_or_is_empty_and_agrees_with_the_majority(votes):
+    before = votes.copy()
+    shares = distribution(votes, FERPLUS_LABELS)
+    assert ((shares >= 0) & (shares <= 1)).all()
+    for row, number in zip(shares, majority(votes, FERPLUS_LABELS), strict=True):
+        assert row.sum() == pytest.approx(1, abs=1e-6) or not row.any()
+        if number >= 0:
+            assert row.argmax() == number
+            assert row[number] > 0.5
+    np.testing.assert_array_equal(votes, before)
+
+
 def test_votes_go_with_their_pictures(tmp_path):
     data = toy_dataset(training=4, public=2, private=1)
     rows = [votes_for(**{FER_LABELS[(label + 1) % 7]: 10}) for label in data.labels]
@@ -81,7 +108,12 @@ def test_votes_of_another_data_set_are_refused(tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["", HEADER, f"{HEADER}\nTraining,x.png,1,2\n", f"{HEADER}\nTraining,x.png{',x' * 10}\n"],
+    [
+        "",
+        VOTES_HEADER,
+        f"{VOTES_HEADER}\nTraining,x.png,1,2\n",
+        f"{VOTES_HEADER}\nTraining,x.png{',x' * 10}\n",
+    ],
     ids=["empty", "header alone", "too few columns", "words"],
 )
 def test_broken_votes_are_refused(tmp_path, text):
