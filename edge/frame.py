@@ -6,10 +6,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_fer.face import Face
+
+_LONGEST = 16384
+"""Pixels of the longest side of a picture: a larger one is a fault of its source."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +26,7 @@ class Frame:
         time: Seconds since the source's start.
         name: File name, for pictures.
         clock: Seconds since 1970, for live sources.
+        taken: Monotonic time at which it came, for live sources.
     """
 
     pixels: NDArray[np.uint8]
@@ -29,6 +34,31 @@ class Frame:
     time: float
     name: str | None = None
     clock: float | None = None
+    taken: float | None = None
+
+
+def as_bgr(pixels: NDArray[Any] | None) -> NDArray[np.uint8] | None:
+    """Pixels as the pipeline takes them, or None for what is no picture.
+
+    Grey, 16-bit and four-channel pictures are converted; what is right stays the same memory.
+
+    Args:
+        pixels: Whatever a source gave.
+    """
+    if pixels is None or pixels.ndim not in (2, 3) or not all(pixels.shape):
+        return None
+    if pixels.dtype == np.uint16:
+        pixels = (pixels >> 8).astype(np.uint8)
+    if pixels.dtype != np.uint8 or max(pixels.shape[:2]) > _LONGEST:
+        return None
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    if channels == 1:
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR)
+    elif channels == 4:
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_BGRA2BGR)
+    elif channels != 3:
+        return None
+    return np.asarray(pixels, np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +81,10 @@ class Reading:
         from edge_fer.draw import annotate
 
         return annotate(self.frame.pixels, self.faces)
+
+    def age(self, now: float) -> float | None:
+        """Seconds since the frame came, for live sources; ``now`` is monotonic time."""
+        return None if self.frame.taken is None else now - self.frame.taken
 
     def to_dict(self) -> dict[str, Any]:
         """The reading as plain data: the schema of a JSON line."""

@@ -1,4 +1,4 @@
-"""Source to readings: detect, crop, classify."""
+"""Source to readings: detect or follow, track, crop and classify, smooth."""
 
 from __future__ import annotations
 
@@ -7,30 +7,74 @@ from time import perf_counter
 
 from edge_fer.classifier import Classifier
 from edge_fer.detector import Detector
+from edge_fer.face import Face
 from edge_fer.frame import Frame, Reading
+from edge_fer.tracking.follower import Follower
+from edge_fer.tracking.schedule import DetectionSchedule
+from edge_fer.tracking.smoothing import Smoother
+from edge_fer.tracking.tracker import Tracker
 
 
 class Pipeline:
-    """Finds the faces of each frame and reads their emotions.
+    """Finds the faces of each frame, follows them, and reads their emotions.
+
+    A frame with a file's name is a picture by itself: its faces are not tracked.
 
     Args:
         detector: What finds faces.
         classifier: What reads them.
+        tracker: What numbers them; None reads every frame alone.
+        smoother: What calms the readings of a track; None leaves them as they are.
+        detect_every: The detector runs every so many frames, or ``"auto"``: as motion asks for;
+            between, faces are followed. Needs a tracker.
     """
 
-    def __init__(self, detector: Detector, classifier: Classifier) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        classifier: Classifier,
+        tracker: Tracker | None = None,
+        smoother: Smoother | None = None,
+        detect_every: int | str = 1,
+    ) -> None:
         self._detector, self._classifier = detector, classifier
+        self._tracker, self._smoother = tracker, smoother
+        self._schedule = DetectionSchedule(detect_every) if detect_every != 1 else None
+        self._follower = Follower()
+        self._last: Frame | None = None
 
     def read(self, frame: Frame) -> Reading:
         """Read one frame."""
         start = perf_counter()
-        found = self._detector.detect(frame.pixels)
-        detected = perf_counter()
-        faces = self._classifier.classify(frame.pixels, found)
-        stages = {"detect": detected - start, "classify": perf_counter() - detected}
+        alone = frame.name is not None or self._tracker is None
+        faces = self._detector.detect(frame.pixels) if alone else self._tracked(frame)
+        found = perf_counter()
+        faces = self._classifier.classify(frame.pixels, faces)
+        if self._smoother is not None and not alone:
+            threshold = self._classifier.card.threshold
+            faces = self._smoother.update(faces, frame.time, threshold)
+        stages = {"detect": found - start, "classify": perf_counter() - found}
         return Reading(frame, faces, stages)
 
     def run(self, source: Iterable[Frame]) -> Iterator[Reading]:
         """Read every frame of a source; what it raises passes through."""
         for frame in source:
             yield self.read(frame)
+
+    def _tracked(self, frame: Frame) -> list[Face]:
+        tracker, schedule, pixels = self._tracker, self._schedule, frame.pixels
+        assert tracker is not None
+        if schedule is None:
+            return tracker.update(self._detector.detect(pixels), frame.time)
+        last, self._last = self._last, frame
+        expected = {face.id or 0: face for face in tracker.expected(frame.time)}
+        same = last is not None and last.pixels.shape == pixels.shape
+        if not schedule.due(pixels, list(expected.values())) and same:
+            followed = self._follower.follow(pixels, expected)
+            if followed is not None:
+                return tracker.update(followed, frame.time)
+        faces = tracker.update(self._detector.detect(pixels), frame.time)
+        self._follower.start(pixels, faces)
+        step = frame.time - last.time if last is not None else 0.0
+        schedule.detected(tracker.speed(step), len(faces))
+        return faces

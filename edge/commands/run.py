@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
-from collections import Counter, deque
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,10 +16,22 @@ from edge_fer.commands.options import detector_option
 from edge_fer.commands.talk import say
 
 if TYPE_CHECKING:
-    from edge_fer.frame import Reading
     from edge_fer.sinks import Sink
     from edge_fer.sinks.window import Window
     from edge_fer.sources import Source
+
+
+class _Every(click.ParamType):  # type: ignore[type-arg]
+    name = "N|auto"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | str:
+        if value == "auto" or isinstance(value, int):
+            return str(value) if value == "auto" else value
+        if not str(value).isascii() or not str(value).isdigit() or int(value) < 1:
+            self.fail(f"{value!r} is neither 'auto' nor a number from 1", param, ctx)
+        return int(value)
 
 
 @click.command("run", short_help="Read emotions from a camera, pictures or a video.")
@@ -57,6 +68,29 @@ if TYPE_CHECKING:
 @click.option("--width", type=int, help="Columns to ask a camera for.")
 @click.option("--height", type=int, help="Rows to ask a camera for.")
 @click.option("--fps", type=float, help="Frames a second to ask a camera for.")
+@click.option("--loop", is_flag=True, help="Play a video again and again, as if it were live.")
+@click.option(
+    "--stall",
+    type=click.FloatRange(0.2),
+    default=5,
+    show_default=True,
+    help="Seconds without a frame after which a live source is opened again.",
+)
+@click.option(
+    "--detect-every",
+    type=_Every(),
+    metavar="N|auto",
+    help="Run the detector every N frames and follow faces between; auto: as motion asks for."
+    " Default: auto for live sources, 1 for files.",
+)
+@click.option("--track/--no-track", default=True, help="Number the faces. Default: on for video.")
+@click.option(
+    "--smooth",
+    type=click.FloatRange(0),
+    default=0.6,
+    show_default=True,
+    help="Seconds over which a face's readings are averaged; 0 is not at all.",
+)
 def command(
     source: str,
     model: str,
@@ -71,6 +105,11 @@ def command(
     width: int | None,
     height: int | None,
     fps: float | None,
+    loop: bool,
+    stall: float,
+    detect_every: int | str | None,
+    track: bool,
+    smooth: float,
 ) -> int:
     """Find the faces in SOURCE and read their emotions.
 
@@ -78,40 +117,72 @@ def command(
     video, or a stream's URL. Ctrl-C ends it with all files whole.
     """
     from edge_fer.classifier import Classifier
+    from edge_fer.commands.summary import Summary
     from edge_fer.detector import open_detector
     from edge_fer.pipeline import Pipeline
     from edge_fer.sinks import check_targets, open_saver
+    from edge_fer.sinks.background import Background
     from edge_fer.sinks.lines import CsvTable, JsonLines
     from edge_fer.sources import open_source
+    from edge_fer.sources.supervised import Supervised
+    from edge_fer.status import Status
+    from edge_fer.tracking.smoothing import Smoother
+    from edge_fer.tracking.tracker import Tracker
 
     stop = _StopOnSignal()
     with ExitStack() as stack:
         # The model is checked before a camera is opened.
         classifier = Classifier(model, threads, leave_out=() if contempt else ("contempt",))
-        frames = stack.enter_context(open_source(source, width=width, height=height, fps=fps))
+        frames = stack.enter_context(
+            open_source(
+                source, width=width, height=height, fps=fps, loop=loop, stall=stall, on_event=_event
+            )
+        )
+        if isinstance(frames, Supervised):
+            stop.then(frames.stop)
         finder = stack.enter_context(open_detector(detector, min_score, threads))
+        pipeline = Pipeline(
+            finder,
+            classifier,
+            tracker=Tracker() if track else None,
+            smoother=Smoother(smooth) if track and smooth else None,
+            detect_every=(detect_every or ("auto" if frames.live else 1)) if track else 1,
+        )
         outputs = (str(save) if save else None, jsonl, table)
         check_targets([target for target in outputs if target], frames)
+        status = Status(frames, classifier.card.name, detector)
         sinks: list[Sink] = []
+
+        def add(name: str, sink: Sink) -> None:
+            if frames.live:
+                sink = Background(sink, name, _event)
+                status.sinks.append(sink)
+            sinks.append(stack.enter_context(sink))
+
         if save:
-            sinks.append(stack.enter_context(open_saver(save, frames)))
+            add(str(save), open_saver(save, frames))
         if jsonl:
-            sinks.append(stack.enter_context(JsonLines(jsonl)))
+            add(jsonl, JsonLines(jsonl))
         if table:
-            sinks.append(stack.enter_context(CsvTable(table, classifier.labels)))
+            add(table, CsvTable(table, classifier.labels))
         window = _open_window(show, frames, stop)
         if window is not None:
             sinks.append(stack.enter_context(window))
-        summary = _Summary(frames)
-        for reading in Pipeline(finder, classifier).run(frames):
+        summary = Summary(frames, status)
+        for reading in pipeline.run(frames):
             for sink in sinks:
                 sink.write(reading)
-            summary.add(reading)
+            status.add(reading)
+            summary.show(reading)
             if stop.signal or (window is not None and window.closed):
                 break
         summary.close()
     # Ending a camera by hand is how it is meant to end; a file has then not been read whole.
     return 128 + stop.signal if stop.signal and not frames.live else 0
+
+
+def _event(text: str) -> None:
+    say(f"edge-fer: {text}")
 
 
 def _open_window(show: bool | None, source: Source, stop: _StopOnSignal) -> Window | None:
@@ -133,51 +204,16 @@ class _StopOnSignal:
 
     def __init__(self) -> None:
         self.signal = 0
+        self._ends: Callable[[], None] = lambda: None
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._remember)
+
+    def then(self, end: Callable[[], None]) -> None:
+        """Call this too: it ends a source that may be waiting for a frame that never comes."""
+        self._ends = end
 
     def _remember(self, number: int, _frame: FrameType | None) -> None:
         if self.signal:  # asked twice: whatever blocks does not matter any more
             raise KeyboardInterrupt
         self.signal = number
-
-
-class _Summary:
-    """The live line, and the figures at the end."""
-
-    def __init__(self, source: Source) -> None:
-        self._count, self._live = source.count, sys.stderr.isatty()
-        self._start = self._shown = time.monotonic()
-        self._recent: deque[float] = deque(maxlen=30)
-        self._frames = 0
-        self._emotions: Counter[str] = Counter()
-        self._stages: dict[str, float] = {}
-
-    def add(self, reading: Reading) -> None:
-        now = time.monotonic()
-        self._recent.append(now)
-        self._frames += 1
-        self._emotions.update(face.emotion or "?" for face in reading.faces)
-        for name, seconds in reading.stages.items():
-            self._stages[name] = self._stages.get(name, 0.0) + seconds
-        if self._live and now - self._shown > 0.2:
-            self._shown = now
-            of = f"/{self._count}" if self._count else ""
-            span = now - self._recent[0]
-            fps = (len(self._recent) - 1) / span if span else 0.0
-            faces = ", ".join(f"{f.emotion} {f.confidence:.0%}" for f in reading.faces) or "no face"
-            line = f"frame {self._frames}{of}  {fps:.0f} FPS  {faces}"
-            click.echo(f"\r\x1b[2K{line[:100]}", err=True, nl=False)
-
-    def close(self) -> None:
-        took = time.monotonic() - self._start
-        stages = ", ".join(
-            f"{name} {1000 * s / self._frames:.1f} ms" for name, s in self._stages.items()
-        )
-        found = "".join(f", {count} {name}" for name, count in self._emotions.most_common())
-        clear = "\r\x1b[2K" if self._live else ""
-        click.echo(
-            f"{clear}{self._frames} frames, {self._emotions.total()} faces in {took:.1f} s:"
-            f" {self._frames / took:.0f} FPS" + (f" ({stages})" if stages else "") + found,
-            err=True,
-        )
+        self._ends()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -44,8 +44,15 @@ def open_source(
     width: int | None = None,
     height: int | None = None,
     fps: float | None = None,
+    loop: bool = False,
+    stall: float | None = None,
+    on_event: Callable[[str], None] | None = None,
 ) -> Source:
     """Open a source of frames.
+
+    What is live (a camera, a stream, a looped file) is read by a thread that keeps the newest
+    frame, and is opened again when it fails (see ``supervised``). Files are read frame by frame,
+    none lost.
 
     Args:
         where: A camera's number or ``/dev/videoN``; ``"picamera"``; a picture; a folder or glob of
@@ -53,6 +60,45 @@ def open_source(
         width: Columns to ask a camera for.
         height: Rows to ask a camera for.
         fps: Frames a second to ask a camera for.
+        loop: Play a video file again and again at its own pace, as if it were live.
+        stall: Seconds without a frame after which a live source is opened again; 5 if None.
+        on_event: Told in a line when a live source is lost and found again.
+
+    Raises:
+        SourceError: There is no such source, or it does not open.
+        MissingPackageError: ``"picamera"`` without picamera2.
+    """
+    stall = 5.0 if stall is None else stall
+
+    def again() -> Source:
+        return open_once(where, width=width, height=height, fps=fps, loop=loop, stall=stall)
+
+    first = again()
+    if not first.live:
+        return first
+    from edge_fer.sources.supervised import Supervised
+
+    return Supervised(again, first=first, stall=stall, on_event=on_event)
+
+
+def open_once(
+    where: str | int | Path = 0,
+    *,
+    width: int | None = None,
+    height: int | None = None,
+    fps: float | None = None,
+    loop: bool = False,
+    stall: float = 5.0,
+) -> Source:
+    """Open a source that nobody watches: a live one is lost when it fails.
+
+    Args:
+        where: As for ``open_source``.
+        width: As for ``open_source``.
+        height: As for ``open_source``.
+        fps: As for ``open_source``.
+        loop: As for ``open_source``.
+        stall: Seconds after which a read from a stream that gets nothing gives up.
 
     Raises:
         SourceError: There is no such source, or it does not open.
@@ -71,8 +117,19 @@ def open_source(
     if "://" in text:
         from edge_fer.sources.camera import open_url
 
-        return open_url(text)
+        return open_url(text, stall)
+    if loop:
+        return _open_looped(text)
     return _open_files(text)
+
+
+def _open_looped(text: str) -> Source:
+    from edge_fer.sources.looped import Looped
+
+    path = Path(text)
+    if not path.is_file() or path.suffix.lower() in PICTURES:
+        raise SourceError(f"--loop plays a video file again and again; {text} is none")
+    return Looped(path)
 
 
 def _open_files(text: str) -> Source:

@@ -85,13 +85,17 @@ class Camera(_Live):
         super().__init__(f"camera {device}", capture)
 
 
-def open_url(url: str) -> Stream | Video:
+def open_url(url: str, stall: float = 10.0) -> Stream | Video:
     """A live stream, or a video file that lies on a server: FFmpeg knows how long that is.
+
+    Args:
+        url: Where it is.
+        stall: Seconds after which a read that gets nothing gives up.
 
     Raises:
         SourceError: It does not open.
     """
-    stream = Stream(url)
+    stream = Stream(url, stall)
     if not stream.length:
         return stream
     stream.__exit__()
@@ -103,17 +107,20 @@ class Stream(_Live):
 
     Args:
         url: Where it is.
+        stall: Seconds after which a read that gets nothing gives up.
 
     Raises:
         SourceError: It does not open.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, stall: float = 10.0) -> None:
         name = without_password(url)
+        # A reader that was given up must not wait much longer than its owner did.
+        wait = round(1000 * stall) + 1000
         capture = cv2.VideoCapture(
             url,
             cv2.CAP_FFMPEG,
-            [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 10_000, cv2.CAP_PROP_READ_TIMEOUT_MSEC, 10_000],
+            [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, 10_000, cv2.CAP_PROP_READ_TIMEOUT_MSEC, wait],
         )
         if not capture.isOpened():
             raise SourceError(f"the stream {name} does not open: check the address and the network")

@@ -12,7 +12,8 @@ import time
 import cv2
 import pytest
 
-from edge_fer.models import BLAZEFACE, DEFAULT_MODEL, find_model
+from edge_fer.card import unpack
+from edge_fer.models import BLAZEFACE, DEFAULT_MODEL, find_model, model_names
 
 COMMANDS = ("train", "convert", "run", "evaluate", "benchmark", "models")
 
@@ -79,6 +80,36 @@ def test_models_lists_what_is_shipped(cli):
     assert DEFAULT_MODEL in done.stdout
     assert "int8" in done.stdout
     assert "blazeface" not in done.stdout
+
+
+def test_models_as_json_are_what_their_cards_say(cli):
+    done = cli("models", "--json", "-")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["default"] == DEFAULT_MODEL
+    rows = {row["model"]: row for row in answer["models"]}
+    assert list(rows) == model_names()
+    for name, row in rows.items():
+        _, card = unpack(find_model(name))
+        assert row["bytes"] == find_model(name).stat().st_size
+        assert row["macs"] == card.macs
+        assert row["classes"] == list(card.labels)
+        assert row["precision"] == card.quantization["precision"]
+        assert row["drop"] == card.metrics["drop"]
+        assert row["agreement"] == card.metrics["agreement"]
+        seen = card.recipe.get("targets", {}).get("head") == "ferplus"
+        assert row["names"] == ("what people see" if seen else "FER-2013's labels")
+        for truth in ("fer2013", "ferplus"):
+            figures = card.metrics.get(truth, {}).get("private", {})
+            assert row[truth] == figures.get("accuracy")
+        assert row["median_ms"] > 0
+
+
+def test_models_as_json_go_to_a_file_too(cli, tmp_path):
+    done = cli("models", "--json", tmp_path / "new" / "models.json")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert json.loads((tmp_path / "new" / "models.json").read_text())["default"] == DEFAULT_MODEL
 
 
 def _missing(tmp_path, _clip):
@@ -185,6 +216,15 @@ def test_json_lines_are_all_of_standard_output(cli, picture_file):
     assert face["box"] == pytest.approx([177, 83, 95.5, 95.5], abs=3)
     assert sum(face["probabilities"].values()) == pytest.approx(1, abs=1e-3)
     assert "1 frames, 1 faces" in done.stderr
+
+
+def test_asking_for_contempt_changes_nothing_for_a_model_without_it(cli, picture_file):
+    arguments = ("run", picture_file, "--detector", "blazeface", "--jsonl", "-")
+    plain, asked = cli(*arguments), cli(*arguments, "--contempt")
+    assert asked.returncode == 0, asked.stderr
+    faces = [json.loads(done.stdout)["faces"] for done in (plain, asked)]
+    assert faces[0] == faces[1]
+    assert len(faces[0]) == 1
 
 
 def test_what_native_libraries_log_is_hidden_unless_asked_for(cli, picture_file):

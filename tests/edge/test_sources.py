@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge_fer.errors import MissingPackageError, SourceError, SourceLostError
-from edge_fer.sources import open_source
+from edge_fer.sources import open_once, open_source
 
 
 def _frames(where, **options):
@@ -224,7 +224,7 @@ def capture(monkeypatch):
 
 @pytest.mark.parametrize(("where", "opened"), [(0, 0), ("1", 1), ("/dev/video2", "/dev/video2")])
 def test_a_camera_is_opened_as_asked(capture, where, opened):
-    with open_source(where, width=640, height=480, fps=15) as source:
+    with open_once(where, width=640, height=480, fps=15) as source:
         (made,) = capture.made
         assert made.arguments == (opened, cv2.CAP_V4L2)
         assert made.asked[cv2.CAP_PROP_FRAME_WIDTH] == 640
@@ -236,7 +236,7 @@ def test_a_camera_is_opened_as_asked(capture, where, opened):
 
 
 def test_a_camera_keeps_its_own_size_unless_asked(capture):
-    with open_source(0):
+    with open_once(0):
         pass
     (made,) = capture.made
     unasked = {cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FPS}
@@ -246,12 +246,12 @@ def test_a_camera_keeps_its_own_size_unless_asked(capture):
 @pytest.mark.parametrize(("told", "taken"), [(0.0, 30.0), (25.0, 25.0), (1e6, 30.0)])
 def test_a_camera_s_frame_rate_is_one_that_a_video_can_have(capture, told, taken):
     capture.fps = told
-    with open_source(0) as source:
+    with open_once(0) as source:
         assert source.fps == taken
 
 
 def test_a_camera_that_stops_is_lost(capture):
-    with open_source(0) as source:
+    with open_once(0) as source:
         coming = iter(source)
         frames = [next(coming), next(coming)]
         with pytest.raises(SourceLostError, match="camera 0 gave 2 frames"):
@@ -265,17 +265,17 @@ def test_a_camera_that_stops_is_lost(capture):
 def test_a_camera_that_does_not_open_is_refused(capture):
     capture.opens = False
     with pytest.raises(SourceError, match="camera 3"):
-        open_source(3)
+        open_once(3)
 
 
 def test_a_camera_that_is_not_there_is_refused():
     with pytest.raises(SourceError, match="camera 97"):
-        open_source(97)
+        open_once(97)
 
 
 def test_a_stream_is_opened_with_a_time_limit(capture):
     url = "rtsp://camera.invalid/stream"
-    with open_source(url) as source:
+    with open_once(url) as source:
         assert source.live is True
     where, api, options = capture.made[0].arguments
     assert (where, api) == (url, cv2.CAP_FFMPEG)
@@ -287,7 +287,7 @@ def test_a_stream_is_opened_with_a_time_limit(capture):
 def test_a_stream_that_does_not_open_is_refused(capture):
     capture.opens = False
     with pytest.raises(SourceError, match=r"http://camera\.invalid/x"):
-        open_source("http://camera.invalid/x")
+        open_once("http://camera.invalid/x")
 
 
 class FakePicamera2:
@@ -380,7 +380,7 @@ def picamera(monkeypatch):
 
 def test_the_pi_s_camera_gives_frames(picamera):
     frames = []
-    with open_source("picamera", width=320, height=240, fps=20) as source:
+    with open_once("picamera", width=320, height=240, fps=20) as source:
         assert (source.live, source.fps, source.count) == (True, 20, None)
         for frame in source:
             frames.append(frame)
@@ -402,7 +402,7 @@ def test_the_pi_s_camera_gives_frames(picamera):
 @pytest.mark.parametrize("padding", [0, 16])
 def test_the_pi_s_camera_s_padding_is_cut_off(picamera, size, padding):
     picamera.size, picamera.padding = size, padding
-    with open_source("picamera", width=300, height=232) as source:
+    with open_once("picamera", width=300, height=232) as source:
         frame = next(iter(source))
     width, height = size or (300, 232)
     assert frame.pixels.shape == (height, width, 3)
@@ -412,7 +412,7 @@ def test_the_pi_s_camera_s_padding_is_cut_off(picamera, size, padding):
 
 def test_the_pi_s_camera_that_fails_is_lost(picamera):
     with (
-        open_source("picamera") as source,
+        open_once("picamera") as source,
         pytest.raises(SourceLostError, match=r"3 frames.*timed out"),
     ):
         for _ in source:
@@ -424,7 +424,7 @@ def test_the_pi_s_camera_that_fails_is_lost(picamera):
 def test_the_pi_s_camera_that_does_not_open_is_refused(picamera, step):
     picamera.fails_at = step
     with pytest.raises(SourceError, match=f"{step} failed"):
-        open_source("picamera")
+        open_once("picamera")
     # One that was opened and is of no use must be free for the next try.
     assert picamera.last.calls[-1] == ("close" if step != "__init__" else "__init__")
 
@@ -432,7 +432,7 @@ def test_the_pi_s_camera_that_does_not_open_is_refused(picamera, step):
 def test_the_pi_s_camera_of_another_format_is_refused(picamera):
     picamera.format = "YUV420"
     with pytest.raises(SourceError, match="YUV420"):
-        open_source("picamera")
+        open_once("picamera")
     assert picamera.last.calls[-1] == "close"
 
 
@@ -442,10 +442,10 @@ def test_no_camera_at_the_pi_is_refused(picamera, monkeypatch):
 
     monkeypatch.setattr(picamera, "__init__", none)
     with pytest.raises(SourceError, match="rpicam-hello"):
-        open_source("picamera")
+        open_once("picamera")
 
 
 def test_missing_picamera2_is_named_with_its_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "picamera2", None)
     with pytest.raises(MissingPackageError, match="apt install python3-picamera2"):
-        open_source("picamera")
+        open_once("picamera")
