@@ -24,17 +24,34 @@ _COLORS = {  # blue, green, red; told apart by people with red-green blindness t
 _WHITE, _DARK = (255, 255, 255), (25, 25, 25)
 
 
-def annotate(pixels: NDArray[np.uint8], faces: Sequence[Face]) -> NDArray[np.uint8]:
+def annotate(
+    pixels: NDArray[np.uint8], faces: Sequence[Face], blurred: bool = False
+) -> NDArray[np.uint8]:
     """A copy of a frame with every face's box, emotion and probabilities.
 
     Args:
         pixels: Blue-green-red [H, W, 3].
         faces: Classified faces.
+        blurred: Make the faces unrecognisable.
     """
     canvas = pixels.copy()
+    for face in faces if blurred else ():
+        _blur(canvas, face)
     for face in faces:
         _draw_face(canvas, face)
     return canvas
+
+
+def _blur(canvas: NDArray[np.uint8], face: Face) -> None:
+    """Leave a handful of blocks of the head: coarser than any recognition can use."""
+    x, y, w, h = face.box
+    left, top = max(round(x - 0.25 * w), 0), max(round(y - 0.45 * h), 0)
+    right, bottom = max(round(x + 1.25 * w), 0), max(round(y + 1.25 * h), 0)
+    head = canvas[top:bottom, left:right]
+    if head.size:
+        blocks = cv2.resize(head, (6, 7), interpolation=cv2.INTER_AREA)
+        size = (head.shape[1], head.shape[0])
+        head[:] = cv2.resize(blocks, size, interpolation=cv2.INTER_NEAREST)
 
 
 def _draw_face(canvas: NDArray[np.uint8], face: Face) -> None:

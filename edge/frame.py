@@ -69,18 +69,20 @@ class Reading:
         frame: The frame.
         faces: Every face in it, classified, the surest detection first.
         stages: Seconds that each stage took.
+        blurred: Whether the annotated frame hides who the faces are.
     """
 
     frame: Frame
     faces: list[Face]
     stages: dict[str, float] = field(default_factory=dict)
+    blurred: bool = False
 
     @cached_property
     def annotated(self) -> NDArray[np.uint8]:
         """The frame with boxes and emotions drawn; made once, for every sink that wants it."""
         from edge_fer.draw import annotate
 
-        return annotate(self.frame.pixels, self.faces)
+        return annotate(self.frame.pixels, self.faces, self.blurred)
 
     def age(self, now: float) -> float | None:
         """Seconds since the frame came, for live sources; ``now`` is monotonic time."""

@@ -27,6 +27,7 @@ class Pipeline:
         smoother: What calms the readings of a track; None leaves them as they are.
         detect_every: The detector runs every so many frames, or ``"auto"``: as motion asks for;
             between, faces are followed. Needs a tracker.
+        blur_faces: Annotated frames show no face that could be recognised.
     """
 
     def __init__(
@@ -36,8 +37,10 @@ class Pipeline:
         tracker: Tracker | None = None,
         smoother: Smoother | None = None,
         detect_every: int | str = 1,
+        blur_faces: bool = False,
     ) -> None:
         self._detector, self._classifier = detector, classifier
+        self._blur_faces = blur_faces
         self._tracker, self._smoother = tracker, smoother
         self._schedule = DetectionSchedule(detect_every) if detect_every != 1 else None
         self._follower = Follower()
@@ -54,7 +57,7 @@ class Pipeline:
             threshold = self._classifier.card.threshold
             faces = self._smoother.update(faces, frame.time, threshold)
         stages = {"detect": found - start, "classify": perf_counter() - found}
-        return Reading(frame, faces, stages)
+        return Reading(frame, faces, stages, self._blur_faces)
 
     def run(self, source: Iterable[Frame]) -> Iterator[Reading]:
         """Read every frame of a source; what it raises passes through."""

@@ -60,6 +60,9 @@ class _Every(click.ParamType):  # type: ignore[type-arg]
     type=click.Path(path_type=Path),
     help="Annotated video (.mp4), picture, or folder of pictures.",
 )
+@click.option(
+    "--blur-faces", is_flag=True, help="Make faces unrecognisable in what is shown and saved."
+)
 @click.option("--jsonl", metavar="PATH|-", help="One JSON line a frame; - is standard output.")
 @click.option("--csv", "table", metavar="PATH|-", help="One CSV row a face.")
 @click.option(
@@ -99,6 +102,7 @@ def command(
     min_score: float,
     threads: int,
     save: Path | None,
+    blur_faces: bool,
     jsonl: str | None,
     table: str | None,
     show: bool | None,
@@ -114,7 +118,8 @@ def command(
     """Find the faces in SOURCE and read their emotions.
 
     SOURCE is a camera's number (default 0), picamera, a picture, a folder or glob of pictures, a
-    video, or a stream's URL. Ctrl-C ends it with all files whole.
+    video, a stream's URL, or - for a picture or MJPEG on standard input. Ctrl-C ends it with all
+    files whole.
     """
     from edge_fer.classifier import Classifier
     from edge_fer.commands.summary import Summary
@@ -124,12 +129,13 @@ def command(
     from edge_fer.sinks.background import Background
     from edge_fer.sinks.lines import CsvTable, JsonLines
     from edge_fer.sources import open_source
+    from edge_fer.sources.stdin import StandardInput
     from edge_fer.sources.supervised import Supervised
     from edge_fer.status import Status
     from edge_fer.tracking.smoothing import Smoother
     from edge_fer.tracking.tracker import Tracker
+    from edge_fer.watchdog import Watchdog
 
-    stop = _StopOnSignal()
     with ExitStack() as stack:
         # The model is checked before a camera is opened.
         classifier = Classifier(model, threads, leave_out=() if contempt else ("contempt",))
@@ -138,14 +144,13 @@ def command(
                 source, width=width, height=height, fps=fps, loop=loop, stall=stall, on_event=_event
             )
         )
-        if isinstance(frames, Supervised):
-            stop.then(frames.stop)
         finder = stack.enter_context(open_detector(detector, min_score, threads))
         pipeline = Pipeline(
             finder,
             classifier,
             tracker=Tracker() if track else None,
             smoother=Smoother(smooth) if track and smooth else None,
+            blur_faces=blur_faces,
             detect_every=(detect_every or ("auto" if frames.live else 1)) if track else 1,
         )
         outputs = (str(save) if save else None, jsonl, table)
@@ -165,14 +170,19 @@ def command(
             add(jsonl, JsonLines(jsonl))
         if table:
             add(table, CsvTable(table, classifier.labels))
+        stop = _StopOnSignal()
+        if isinstance(frames, Supervised | StandardInput):
+            stop.then(frames.stop)
         window = _open_window(show, frames, stop)
         if window is not None:
             sinks.append(stack.enter_context(window))
-        summary = Summary(frames, status)
+        summary, watchdog = Summary(frames, status), Watchdog()
+        stack.callback(watchdog.ending)
         for reading in pipeline.run(frames):
             for sink in sinks:
                 sink.write(reading)
             status.add(reading)
+            watchdog.alive()
             summary.show(reading)
             if stop.signal or (window is not None and window.closed):
                 break

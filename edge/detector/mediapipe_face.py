@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from edge_fer.face import Face
 from edge_fer.models import BLAZEFACE
 
+_LONGEST = 640
+
 
 class MediaPipeFace:
     """The detector on MediaPipe Tasks.
@@ -37,6 +39,12 @@ class MediaPipeFace:
     def detect(self, frame: NDArray[np.uint8]) -> list[Face]:
         """The faces in a blue-green-red frame [H, W, 3], the surest first."""
         height, width = frame.shape[:2]
+        # The network sees 128 pixels of the whole frame: more than a few times that many are only
+        # work for the colours' conversion.
+        shrink = max(1.0, max(height, width) / _LONGEST)
+        if shrink > 1:
+            size = (round(width / shrink), round(height / shrink))
+            frame = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR), np.uint8)
         image = self._mediapipe.Image(
             image_format=self._mediapipe.ImageFormat.SRGB,
             data=cv2.cvtColor(frame, cv2.COLOR_BGR2RGB),
@@ -45,10 +53,10 @@ class MediaPipeFace:
         for found in self._task.detect(image).detections:
             box = found.bounding_box
             keypoints = np.array([(p.x * width, p.y * height) for p in found.keypoints], np.float32)
-            corners = (box.origin_x, box.origin_y, box.width, box.height)
+            x, y = box.origin_x * shrink, box.origin_y * shrink
             faces.append(
                 Face(
-                    (float(corners[0]), float(corners[1]), float(corners[2]), float(corners[3])),
+                    (x, y, box.width * shrink, box.height * shrink),
                     float(found.categories[0].score),
                     keypoints,
                 )

@@ -56,7 +56,8 @@ def open_source(
 
     Args:
         where: A camera's number or ``/dev/videoN``; ``"picamera"``; a picture; a folder or glob of
-            pictures; a video file; or a stream's URL (``rtsp://``, ``http://``).
+            pictures; a video file; a stream's URL (``rtsp://``, ``http://``); or ``-``: a picture
+            or MJPEG on standard input.
         width: Columns to ask a camera for.
         height: Rows to ask a camera for.
         fps: Frames a second to ask a camera for.
@@ -105,6 +106,10 @@ def open_once(
         MissingPackageError: ``"picamera"`` without picamera2.
     """
     text = str(where)
+    if text == "-":
+        from edge_fer.sources.stdin import StandardInput
+
+        return StandardInput()
     if text == "picamera":
         from edge_fer.sources.picamera import PiCamera
 

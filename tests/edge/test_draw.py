@@ -127,3 +127,17 @@ def test_any_box_is_drawn(read_face, box, size, confidence, facts):
     after = annotate(frame, [read_face(box, confidence=confidence, **facts)])
     assert after.shape == frame.shape
     assert (frame == 128).all()
+
+
+def test_blurred_faces_cannot_be_recognised(picture, read_face):
+    face = read_face((177, 83, 95, 95))
+    after = annotate(picture, [face], blurred=True)
+    # Away from box, tag and bars the face is a few blocks: hardly any detail is left.
+    before, hidden = (p[140:170, 190:260].astype(float) for p in (picture, after))
+    assert np.abs(np.diff(hidden, axis=1)).mean() < 0.2 * np.abs(np.diff(before, axis=1)).mean()
+    assert np.array_equal(after[:, :100], picture[:, :100])
+
+
+@pytest.mark.parametrize("box", [(-50, -50, 40, 40), (-20, 30, 60, 60), (500, 400, 90, 90)])
+def test_blurring_over_the_edge_does_no_harm(picture, read_face, box):
+    assert annotate(picture, [read_face(box)], blurred=True).shape == picture.shape
