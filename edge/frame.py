@@ -70,12 +70,14 @@ class Reading:
         faces: Every face in it, classified, the surest detection first.
         stages: Seconds that each stage took.
         blurred: Whether the annotated frame hides who the faces are.
+        failed: Whether the frame could not be read.
     """
 
     frame: Frame
     faces: list[Face]
     stages: dict[str, float] = field(default_factory=dict)
     blurred: bool = False
+    failed: bool = False
 
     @cached_property
     def annotated(self) -> NDArray[np.uint8]:

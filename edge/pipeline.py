@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from time import perf_counter
 
 from edge_fer.classifier import Classifier
 from edge_fer.detector import Detector
+from edge_fer.errors import EdgeFerError
 from edge_fer.face import Face
 from edge_fer.frame import Frame, Reading
+from edge_fer.limited import Limited
 from edge_fer.tracking.follower import Follower
 from edge_fer.tracking.schedule import DetectionSchedule
 from edge_fer.tracking.smoothing import Smoother
 from edge_fer.tracking.tracker import Tracker
+
+log = logging.getLogger(__name__)
 
 
 class Pipeline:
@@ -41,6 +46,7 @@ class Pipeline:
     ) -> None:
         self._detector, self._classifier = detector, classifier
         self._blur_faces = blur_faces
+        self._failures = Limited(lambda text: log.warning("%s", text))
         self._tracker, self._smoother = tracker, smoother
         self._schedule = DetectionSchedule(detect_every) if detect_every != 1 else None
         self._follower = Follower()
@@ -60,9 +66,20 @@ class Pipeline:
         return Reading(frame, faces, stages, self._blur_faces)
 
     def run(self, source: Iterable[Frame]) -> Iterator[Reading]:
-        """Read every frame of a source; what it raises passes through."""
+        """Read every frame of a source; what it raises passes through.
+
+        A frame that the detector or the classifier fails on ends nothing: its reading has no faces
+        and is marked as failed.
+        """
         for frame in source:
-            yield self.read(frame)
+            try:
+                reading = self.read(frame)
+            except EdgeFerError:
+                raise
+            except Exception as e:
+                self._failures.failed(f"frame {frame.index} could not be read", e)
+                reading = Reading(frame, [], failed=True)
+            yield reading
 
     def _tracked(self, frame: Frame) -> list[Face]:
         tracker, schedule, pixels = self._tracker, self._schedule, frame.pixels

@@ -36,7 +36,7 @@ class Status:
         self._source, self._model, self._detector = source, model, detector
         self.sinks: list[Background] = list(sinks)
         self.began = time.monotonic()
-        self.frames = self.faces = 0
+        self.frames = self.faces = self.failed = 0
         self.emotions: Counter[str] = Counter()
         self.last = 0.0
         self._recent: deque[tuple[float, dict[str, float], float | None]] = deque()
@@ -46,6 +46,9 @@ class Status:
         """Count a reading that has just come out of the pipeline."""
         now = time.monotonic()
         self.frames += 1
+        if reading.failed:
+            self.failed += 1
+            return
         self.faces += len(reading.faces)
         self.emotions.update(face.emotion or "?" for face in reading.faces)
         self._total.update(reading.stages)
@@ -64,11 +67,11 @@ class Status:
     @property
     def stages(self) -> dict[str, float]:
         """Mean milliseconds of each stage, over the whole run."""
-        return {name: 1000 * s / self.frames for name, s in self._total.items()}
+        return {name: 1000 * s / (self.frames - self.failed) for name, s in self._total.items()}
 
     def losses(self) -> str:
         """What was left out on purpose, in words; empty where nothing was."""
-        parts = []
+        parts = [f"{self.failed} frames could not be read"] if self.failed else []
         if isinstance(self._source, Supervised):
             health = self._source.health
             if health.dropped:
@@ -92,6 +95,7 @@ class Status:
             "uptime": round(now - self.began, 1),
             "frames": self.frames,
             "faces": self.faces,
+            "failed": self.failed,
             "fps": round(self.fps, 1),
             "stages_ms": {
                 name: round(1000 * sum(s.get(name, 0.0) for _, s, _ in recent) / len(recent), 2)

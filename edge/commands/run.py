@@ -182,13 +182,16 @@ def command(
             for sink in sinks:
                 sink.write(reading)
             status.add(reading)
-            watchdog.alive()
+            if not reading.failed:
+                watchdog.alive()
             summary.show(reading)
             if stop.signal or (window is not None and window.closed):
                 break
         summary.close()
     # Ending a camera by hand is how it is meant to end; a file has then not been read whole.
-    return 128 + stop.signal if stop.signal and not frames.live else 0
+    if stop.signal and not frames.live:
+        return 128 + stop.signal
+    return int(bool(status.failed) and not frames.live)
 
 
 def _event(text: str) -> None:

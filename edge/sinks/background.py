@@ -11,12 +11,12 @@ from typing import Self
 
 from edge_fer.errors import ReaderGoneError
 from edge_fer.frame import Reading
+from edge_fer.limited import Limited
 from edge_fer.sinks import Sink
 
 log = logging.getLogger(__name__)
 
 _WAITING = 8
-_AGAIN = 30.0
 _LAST = 1.0
 
 
@@ -34,19 +34,22 @@ class Background:
     Attributes:
         name: What it is called.
         left_out: Readings that it was too slow for.
-        failed: Readings that it could not write.
     """
 
     def __init__(
         self, sink: Sink, name: str, on_event: Callable[[str], None] | None = None
     ) -> None:
         self._sink, self.name = sink, name
-        self._say = on_event or (lambda text: log.warning("%s", text))
+        self._failures = Limited(on_event or (lambda text: log.warning("%s", text)))
         self._waiting: queue.Queue[Reading | None] = queue.Queue(_WAITING)
         self._thread = threading.Thread(target=self._run, name=f"edge-fer-{name}", daemon=True)
-        self._told = -_AGAIN
         self._gone: ReaderGoneError | None = None
-        self.left_out = self.failed = 0
+        self.left_out = 0
+
+    @property
+    def failed(self) -> int:
+        """Readings that it could not write."""
+        return self._failures.count
 
     def __enter__(self) -> Self:
         self._sink.__enter__()
@@ -89,9 +92,4 @@ class Background:
                 self._gone = e
                 return
             except Exception as e:  # whatever a sink raises, the others and the pipeline go on
-                self.failed += 1
-                now = time.monotonic()
-                if now - self._told >= _AGAIN:
-                    self._told = now
-                    line = (str(e).strip().splitlines() or [type(e).__name__])[0]
-                    self._say(f"{self.name}: {line}; {self.failed} readings lost so far")
+                self._failures.failed(f"a reading was not written to {self.name}", e)

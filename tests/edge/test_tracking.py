@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from edge_fer.errors import WorkError
 from edge_fer.face import Face
 from edge_fer.frame import Frame
 from edge_fer.pipeline import Pipeline
@@ -404,3 +405,31 @@ def test_a_frame_of_another_shape_is_detected_anew():
     small = Frame(np.full((240, 320, 3), 90, np.uint8), 3, 0.1)
     assert pipeline.read(small).faces == []
     assert detector.asked == asked + 1
+
+
+class FailingDetector(FakeDetector):
+    """Fails on some frames as a native library may."""
+
+    def detect(self, pixels):
+        found = super().detect(pixels)
+        if self.asked % 3 == 0:
+            raise ValueError("odd tensor\nwith a long story")
+        return found
+
+
+def test_a_frame_that_cannot_be_read_ends_nothing(caplog):
+    pipeline = Pipeline(FailingDetector(), FakeClassifier(), Tracker(), Smoother())
+    readings = list(pipeline.run(frames(9)))
+    assert [r.failed for r in readings] == [False, False, True] * 3
+    assert [len(r.faces) for r in readings] == [1, 1, 0] * 3
+    assert {f.id for r in readings for f in r.faces} == {1}
+    assert [r.getMessage() for r in caplog.records] == ["frame 2 could not be read: odd tensor"]
+
+
+def test_errors_of_our_own_pass_through():
+    class Lost(FakeDetector):
+        def detect(self, pixels):
+            raise WorkError("no more")
+
+    with pytest.raises(WorkError, match="no more"):
+        list(Pipeline(Lost(), FakeClassifier()).run(frames(2)))
