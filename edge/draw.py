@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edge_fer.face import Face
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
-_COLORS = {  # blue, green, red; told apart by people with red-green blindness too
+COLORS = {
     "angry": (60, 60, 230),
     "disgust": (90, 170, 60),
     "fear": (200, 90, 150),
@@ -21,6 +21,7 @@ _COLORS = {  # blue, green, red; told apart by people with red-green blindness t
     "neutral": (200, 200, 200),
     "contempt": (120, 130, 190),
 }
+"""Blue, green, red of each emotion; told apart by people with red-green blindness too."""
 _WHITE, _DARK = (255, 255, 255), (25, 25, 25)
 
 
@@ -57,7 +58,7 @@ def _blur(canvas: NDArray[np.uint8], face: Face) -> None:
 def _draw_face(canvas: NDArray[np.uint8], face: Face) -> None:
     height, width = canvas.shape[:2]
     x, y, w, h = (round(v) for v in face.box)
-    color = _COLORS.get(face.emotion or "", _WHITE)
+    color = COLORS.get(face.emotion or "", _WHITE)
     # Text grows with the face, between what can be read and what covers the picture.
     size = float(np.clip(w / 160, 0.4, max(0.4, min(width, height) / 400)))
     line = max(1, round(size * 1.6))
@@ -108,7 +109,7 @@ def _bars(
     panel[:] = panel // 3
     for number, (name, share) in enumerate(face.probabilities.items()):
         base = y + pad + number * row
-        color = _COLORS.get(name, _WHITE)
+        color = COLORS.get(name, _WHITE)
         cv2.putText(canvas, name, (x + pad, base + tall), _FONT, small, _WHITE, 1, cv2.LINE_AA)
         left = x + text + 2 * pad
         cv2.rectangle(canvas, (left, base), (left + length, base + tall), (90, 90, 90), 1)

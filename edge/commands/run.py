@@ -66,6 +66,11 @@ class _Every(click.ParamType):  # type: ignore[type-arg]
 @click.option("--jsonl", metavar="PATH|-", help="One JSON line a frame; - is standard output.")
 @click.option("--csv", "table", metavar="PATH|-", help="One CSV row a face.")
 @click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    help="A page (.html) with every person's emotions over time, and a picture beside it.",
+)
+@click.option(
     "--show/--no-show", default=None, help="Open a window. Default: at a terminal with a display."
 )
 @click.option("--width", type=int, help="Columns to ask a camera for.")
@@ -105,6 +110,7 @@ def command(
     blur_faces: bool,
     jsonl: str | None,
     table: str | None,
+    report: Path | None,
     show: bool | None,
     width: int | None,
     height: int | None,
@@ -124,10 +130,12 @@ def command(
     from edge_fer.classifier import Classifier
     from edge_fer.commands.summary import Summary
     from edge_fer.detector import open_detector
+    from edge_fer.errors import InputError
     from edge_fer.pipeline import Pipeline
     from edge_fer.sinks import check_targets, open_saver
     from edge_fer.sinks.background import Background
     from edge_fer.sinks.lines import CsvTable, JsonLines
+    from edge_fer.sinks.report import Report
     from edge_fer.sources import open_source
     from edge_fer.sources.stdin import StandardInput
     from edge_fer.sources.supervised import Supervised
@@ -153,7 +161,7 @@ def command(
             blur_faces=blur_faces,
             detect_every=(detect_every or ("auto" if frames.live else 1)) if track else 1,
         )
-        outputs = (str(save) if save else None, jsonl, table)
+        outputs = (str(save) if save else None, jsonl, table, str(report) if report else None)
         check_targets([target for target in outputs if target], frames)
         status = Status(frames, classifier.card.name, detector)
         sinks: list[Sink] = []
@@ -170,6 +178,10 @@ def command(
             add(jsonl, JsonLines(jsonl))
         if table:
             add(table, CsvTable(table, classifier.labels))
+        if report:
+            if frames.live:
+                raise InputError("--report tells of a whole file; a live source has no end")
+            add(str(report), Report(report, Path(source).name))
         stop = _StopOnSignal()
         if isinstance(frames, Supervised | StandardInput):
             stop.then(frames.stop)
