@@ -14,6 +14,7 @@ import click
 
 from edge_fer.commands.options import detector_option
 from edge_fer.commands.talk import say
+from edge_fer.models import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from edge_fer.sinks import Sink
@@ -37,7 +38,10 @@ class _Every(click.ParamType):  # type: ignore[type-arg]
 @click.command("run", short_help="Read emotions from a camera, pictures or a video.")
 @click.argument("source", default="0")
 @click.option(
-    "--model", default="fer-base", show_default=True, help="Shipped model, or a .tflite file."
+    "--model",
+    default=DEFAULT_MODEL,
+    show_default=True,
+    help="Shipped model, a .tflite file, or auto: the best that keeps up on this board.",
 )
 @click.option("--contempt", is_flag=True, help="Name contempt too, where the model knows it.")
 @detector_option
@@ -127,6 +131,7 @@ def command(
     video, a stream's URL, or - for a picture or MJPEG on standard input. Ctrl-C ends it with all
     files whole.
     """
+    from edge_fer.choice import choose_model
     from edge_fer.classifier import Classifier
     from edge_fer.commands.summary import Summary
     from edge_fer.detector import open_detector
@@ -145,14 +150,19 @@ def command(
     from edge_fer.watchdog import Watchdog
 
     with ExitStack() as stack:
-        # The model is checked before a camera is opened.
-        classifier = Classifier(model, threads, leave_out=() if contempt else ("contempt",))
+        leave_out = () if contempt else ("contempt",)
+        # A model that is named is checked before a camera is opened.
+        classifier = None if model == "auto" else Classifier(model, threads, leave_out)
         frames = stack.enter_context(
             open_source(
                 source, width=width, height=height, fps=fps, loop=loop, stall=stall, on_event=_event
             )
         )
         finder = stack.enter_context(open_detector(detector, min_score, threads))
+        if classifier is None:
+            choice = choose_model(frames.fps or 1.0, finder, threads)
+            _event(f"model {choice.name}: {choice.milliseconds:.2f} ms a face on this board")
+            classifier = Classifier(choice.name, threads, leave_out)
         pipeline = Pipeline(
             finder,
             classifier,
