@@ -1,11 +1,11 @@
 """Facial-emotion recognition for small devices.
 
-    from edge_fer import Classifier, Pipeline, open_detector, open_source
+    from edge_fer import Classifier, Pipeline, Smoother, Tracker, open_detector, open_source
 
     with open_source("clip.mp4") as source, open_detector() as detector:
-        for reading in Pipeline(detector, Classifier()).run(source):
+        for reading in Pipeline(detector, Classifier(), Tracker(), Smoother()).run(source):
             for face in reading.faces:
-                print(reading.frame.time, face.emotion, face.confidence)
+                print(reading.frame.time, face.id, face.emotion, face.confidence)
 
 Names load when they are first used, so that importing the package costs nothing.
 """
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from edge_fer.face import Face
     from edge_fer.frame import Frame, Reading
     from edge_fer.pipeline import Pipeline
-    from edge_fer.sinks import Sink
+    from edge_fer.sinks import Sink, open_saver
     from edge_fer.sources import Source, open_source
+    from edge_fer.tracking.smoothing import Smoother
+    from edge_fer.tracking.tracker import Tracker
 
 _HOMES = {
     "Card": "card",
@@ -39,9 +41,12 @@ _HOMES = {
     "Pipeline": "pipeline",
     "Reading": "frame",
     "Sink": "sinks",
+    "Smoother": "tracking.smoothing",
     "Source": "sources",
+    "Tracker": "tracking.tracker",
     "WorkError": "errors",
     "open_detector": "detector",
+    "open_saver": "sinks",
     "open_source": "sources",
 }
 
@@ -58,10 +63,13 @@ __all__ = [
     "Pipeline",
     "Reading",
     "Sink",
+    "Smoother",
     "Source",
+    "Tracker",
     "WorkError",
     "__version__",
     "open_detector",
+    "open_saver",
     "open_source",
 ]
 
