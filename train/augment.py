@@ -8,7 +8,7 @@ mirroring, a hidden part, and two pictures laid over each other, new each time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,11 @@ class Augment:
     jpeg: float = 0.0
     erase: float = 0.25
     mixup: float = 0.0
+
+    def of_views(self) -> dict[str, float]:
+        """What decides a view, and nothing of the cover: the same for students who differ there."""
+        cover = ("flip", "erase", "mixup")
+        return {name: value for name, value in asdict(self).items() if name not in cover}
 
     def view(
         self, pictures: Pictures, places: NDArray[np.int64], seed: int, number: int

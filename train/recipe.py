@@ -79,7 +79,7 @@ class Targets:
     other: float = 0.0
     teachers: tuple[str, ...] = ()
     teach: float = 0.7
-    views: int = 24
+    views: int = 16
 
 
 @dataclass(frozen=True)

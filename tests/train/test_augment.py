@@ -160,3 +160,14 @@ def test_without_mixup_nothing_is_copied():
     mixed, wanted = NOTHING.mix(pixels, targets, np.random.default_rng(0))
     assert mixed is pixels
     assert wanted is targets
+
+
+def test_what_covers_a_picture_does_not_decide_its_views():
+    other = dataclasses.replace(FULL, flip=0.1, erase=0.9, mixup=2)
+    assert other.of_views() == FULL.of_views()
+    pictures = _pictures(count=3)
+    same = [augment.view(pictures, np.arange(3), 1, 0) for augment in (FULL, other)]
+    np.testing.assert_array_equal(*same)
+    for name in FULL.of_views():
+        changed = dataclasses.replace(FULL, **{name: getattr(FULL, name) + 0.01})
+        assert changed.of_views() != FULL.of_views()
