@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+
+from edge_fer.benchmarks.soak import Sample
 
 
 def comparison(rows: list[dict[str, Any]]) -> Figure:
@@ -54,4 +57,20 @@ def comparison(rows: list[dict[str, Any]]) -> Figure:
     for one in axes:
         one.grid(axis="x", alpha=0.3)
         one.set_axisbelow(True)
+    return figure
+
+
+def soaked(samples: Sequence[Sample]) -> Figure:
+    """Memory, descriptors and threads of a long run over its minutes."""
+    minutes = [s.seconds / 60 for s in samples]
+    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True)
+    above.plot(minutes, [s.memory_mib for s in samples])
+    above.set(ylabel="resident MiB", ylim=(0, None))
+    below.plot(minutes, [s.descriptors for s in samples], label="descriptors")
+    below.plot(minutes, [s.threads for s in samples], label="threads")
+    below.set(xlabel="minutes", ylim=(0, None))
+    below.legend()
+    for axes in (above, below):
+        axes.grid(alpha=0.3)
     return figure

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,6 +65,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="With --live: grey levels of noise added, which makes readings flicker.",
 )
+@click.option(
+    "--soak",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="MINUTES",
+    help="Instead, loop the --live video for so long and watch memory and descriptors.",
+)
 @detector_option
 def command(
     models: tuple[str, ...],
@@ -80,6 +85,7 @@ def command(
     tilt: float,
     videos: tuple[Path, ...],
     noise: float,
+    soak: float | None,
     detector: str,
 ) -> None:
     """Measure MODELS: names of shipped models, .tflite files, or folders of them.
@@ -87,6 +93,7 @@ def command(
     Without any, all shipped models. Every figure comes from a fresh process of its own.
     """
     from edge_fer.benchmarks.machine import describe_machine
+    from edge_fer.commands.benchmark_live import check_live, soak_run
     from edge_fer.packages import require
     from edge_fer.train.readers import load
 
@@ -96,15 +103,17 @@ def command(
     if crop and (data is None or plot):
         raise click.UsageError("--crop needs --data, the faces to paste, and draws no plot")
     dataset = load(data) if data else None
-    if videos:
-        rows = _check_live(files, videos, noise, detector)
+    if soak is not None:
+        rows = soak_run(files[0], videos, soak, detector, plot)
+    elif videos:
+        rows = check_live(files, videos, noise, detector)
     elif crop and dataset:
         rows = _check_crop(files, dataset, split, side, tilt, detector)
     else:
         rows = _compare(files, dataset, split, threads, runs)
     if json_to:
         write_json({"machine": describe_machine(), "split": split, "results": rows}, json_to)
-    if plot:
+    if plot and soak is None:
         from edge_fer.benchmarks.plot import comparison
         from edge_fer.figures import save_figure
 
@@ -246,55 +255,5 @@ def _check_crop(
             f"{result.shift:.3f} ± {result.shift_spread[1]:.3f}",
             f"± {result.roll_spread:.1f}°",
         )
-    show(table)
-    return rows
-
-
-def _check_live(
-    files: list[Path], videos: tuple[Path, ...], noise: float, detector: str
-) -> list[dict[str, Any]]:
-    from rich.table import Table
-
-    from edge_fer.benchmarks.live import measure_live
-    from edge_fer.classifier import Classifier
-    from edge_fer.detector import open_detector
-
-    table = Table(caption="one thread, no decoding; own: our code on top of networks and warps")
-    for name in (
-        "model",
-        "video",
-        "detect every",
-        "FPS",
-        "median ms",
-        "detections",
-        "found %",
-        "extra %",
-        "switches/s",
-        "unsmoothed",
-        "ids",
-        "own %",
-    ):
-        table.add_column(name, justify="left" if name in ("model", "video") else "right")
-    rows: list[dict[str, Any]] = []
-    with open_detector(detector) as finder:
-        ways: tuple[int | str, ...] = (1, "auto")
-        for file, video, every in itertools.product(files, videos, ways):
-            say(f"running {file.name} over {video.name}, detecting every {every}")
-            live = measure_live(video, Classifier(file), finder, every, noise)
-            rows.append({"model": file.name, "noise": noise, **asdict(live)})
-            table.add_row(
-                file.name,
-                live.video,
-                str(every),
-                f"{live.fps:.0f}",
-                f"{live.median_ms:.2f}",
-                f"{live.detections} of {live.frames}",
-                f"{100 * live.found:.1f}",
-                f"{100 * live.extra:.1f}",
-                f"{live.switches:.2f}",
-                f"{live.raw_switches:.2f}",
-                str(live.identities),
-                f"{100 * live.own:.0f}",
-            )
     show(table)
     return rows

@@ -1,0 +1,95 @@
+"""``edge-fer benchmark --live`` and ``--soak``: the live pipeline on a video."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edge_fer.commands.talk import progress_bar, say, show
+
+
+def check_live(
+    files: list[Path], videos: tuple[Path, ...], noise: float, detector: str
+) -> list[dict[str, Any]]:
+    """Run the live pipeline of every model over every video, in both ways."""
+    from rich.table import Table
+
+    from edge_fer.benchmarks.live import measure_live
+    from edge_fer.classifier import Classifier
+    from edge_fer.detector import open_detector
+
+    table = Table(caption="one thread, no decoding; own: our code on top of networks and warps")
+    for name in (
+        "model",
+        "video",
+        "detect every",
+        "FPS",
+        "median ms",
+        "detections",
+        "found %",
+        "extra %",
+        "switches/s",
+        "unsmoothed",
+        "ids",
+        "own %",
+    ):
+        table.add_column(name, justify="left" if name in ("model", "video") else "right")
+    rows: list[dict[str, Any]] = []
+    with open_detector(detector) as finder:
+        ways: tuple[int | str, ...] = (1, "auto")
+        for file, video, every in itertools.product(files, videos, ways):
+            say(f"running {file.name} over {video.name}, detecting every {every}")
+            live = measure_live(video, Classifier(file), finder, every, noise)
+            rows.append({"model": file.name, "noise": noise, **asdict(live)})
+            table.add_row(
+                file.name,
+                live.video,
+                str(every),
+                f"{live.fps:.0f}",
+                f"{live.median_ms:.2f}",
+                f"{live.detections} of {live.frames}",
+                f"{100 * live.found:.1f}",
+                f"{100 * live.extra:.1f}",
+                f"{live.switches:.2f}",
+                f"{live.raw_switches:.2f}",
+                str(live.identities),
+                f"{100 * live.own:.0f}",
+            )
+    show(table)
+    return rows
+
+
+def soak_run(
+    model: Path, videos: tuple[Path, ...], minutes: float, detector: str, plot: Path | None
+) -> list[dict[str, Any]]:
+    """Loop a video for minutes, and tell how memory, descriptors and threads grew."""
+    from edge_fer.benchmarks.soak import Sample, growth, soak
+
+    if len(videos) != 1:
+        raise click.UsageError("--soak needs one --live VIDEO to loop")
+    arguments = [str(videos[0]), "--loop", "--model", str(model), "--detector", detector]
+    with progress_bar() as bar:
+        task = bar.add_task("soaking", total=60 * minutes)
+
+        def tell(sample: Sample) -> None:
+            text = f"{sample.memory_mib:.0f} MiB, {sample.descriptors} descriptors"
+            bar.update(task, completed=sample.seconds, description=text)
+
+        samples = soak([*arguments, "--jsonl", "/dev/null", "--no-show"], 60 * minutes, 1.0, tell)
+    grown = growth(samples)
+    say(
+        f"after {minutes:g} minutes: {samples[-1].memory_mib:.1f} MiB, growing by"
+        f" {grown.memory_mib:+.1f} MiB an hour; descriptors {grown.descriptors:+d}, threads"
+        f" {grown.threads:+d}"
+    )
+    if plot:
+        from edge_fer.benchmarks.plot import soaked
+        from edge_fer.figures import save_figure
+
+        save_figure(soaked(samples), plot)
+        say(f"{plot} is the plot")
+    return [{**asdict(grown), "samples": [asdict(s) for s in samples]}]
