@@ -19,7 +19,7 @@ import click
 
 from edge_fer.errors import InputError, ReaderGoneError, WorkError
 
-_COMMANDS = ("train", "convert", "run", "evaluate", "benchmark", "models")
+_COMMANDS = ("train", "convert", "run", "evaluate", "benchmark", "models", "doctor")
 
 
 class _Commands(click.Group):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from edge_fer.errors import InputError
 from edge_fer.files import PICTURES
-from edge_fer.frame import Reading
-from edge_fer.sources import Source
+
+# Lines of text are written where OpenCV cannot be loaded, too.
+if TYPE_CHECKING:
+    from edge_fer.frame import Reading
+    from edge_fer.sources import Source
 
 VIDEOS = frozenset({".mp4", ".mov", ".mkv", ".avi", ".webm"})
 

@@ -9,11 +9,13 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from edge_fer.errors import ReaderGoneError
 from edge_fer.files import storage_error
-from edge_fer.frame import Reading
+
+if TYPE_CHECKING:
+    from edge_fer.frame import Reading
 
 _COLUMNS = "frame time source id x y width height score emotion confidence uncertain"
 

@@ -15,7 +15,7 @@ import pytest
 from edge_fer.card import unpack
 from edge_fer.models import BLAZEFACE, DEFAULT_MODEL, find_model, model_names
 
-COMMANDS = ("train", "convert", "run", "evaluate", "benchmark", "models")
+COMMANDS = ("train", "convert", "run", "evaluate", "benchmark", "models", "doctor")
 
 
 @pytest.fixture(scope="module")
