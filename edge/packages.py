@@ -11,6 +11,7 @@ _EXTRAS = {
     "keras": "train",
     "matplotlib": "train",
     "mediapipe": "mediapipe",
+    "paho": "mqtt",
 }
 
 

@@ -75,6 +75,16 @@ class _Every(click.ParamType):  # type: ignore[type-arg]
     help="A page (.html) with every person's emotions over time, and a picture beside it.",
 )
 @click.option(
+    "--mqtt", metavar="URL", help="Broker: mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/PREFIX]."
+)
+@click.option(
+    "--mqtt-every",
+    type=click.FloatRange(0.1),
+    default=1,
+    show_default=True,
+    help="Seconds between two states to MQTT while nothing changes.",
+)
+@click.option(
     "--show/--no-show", default=None, help="Open a window. Default: at a terminal with a display."
 )
 @click.option("--width", type=int, help="Columns to ask a camera for.")
@@ -115,6 +125,8 @@ def command(
     jsonl: str | None,
     table: str | None,
     report: Path | None,
+    mqtt: str | None,
+    mqtt_every: float,
     show: bool | None,
     width: int | None,
     height: int | None,
@@ -192,6 +204,12 @@ def command(
             if frames.live:
                 raise InputError("--report tells of a whole file; a live source has no end")
             add(str(report), Report(report, Path(source).name))
+        if mqtt:
+            from edge_fer.sinks.mqtt import Mqtt
+
+            labels, told = classifier.labels, status.to_dict
+            publisher = Mqtt(mqtt, labels, status=told, every=mqtt_every, on_event=_event)
+            sinks.append(stack.enter_context(publisher))
         stop = _StopOnSignal()
         if isinstance(frames, Supervised | StandardInput):
             stop.then(frames.stop)
