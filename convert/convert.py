@@ -15,7 +15,7 @@ from edge_fer.card import Card, pack
 from edge_fer.convert import PRECISIONS
 from edge_fer.convert.layers import LayerError, layer_errors
 from edge_fer.convert.representative import calibration_inputs, stratified_sample
-from edge_fer.convert.tflite import check_full_integer, to_tflite
+from edge_fer.convert.tflite import check_full_integer, to_tflite, without_names
 from edge_fer.errors import GateError
 from edge_fer.network import Network
 from edge_fer.probabilities import softmax
@@ -171,7 +171,8 @@ def convert(
             quantization=_quantization(precision, layers),
             metrics=metrics,
         )
-        results.append(Converted(card, flatbuffer, scores, drop, agreement, layers, path))
+        small = without_names(flatbuffer)
+        results.append(Converted(card, small, scores, drop, agreement, layers, path))
     return [replace(r, card=pack(r.flatbuffer, r.card, r.path)) for r in results]
 
 

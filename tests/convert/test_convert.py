@@ -378,3 +378,16 @@ def test_layer_errors_find_where_one_channel_drowns_the_others(damaged, sample):
     worst = errors()[0]
     assert worst.name.startswith("stage1_block1")
     assert worst.error > 5 * healthy
+
+
+def test_names_are_left_out_and_nothing_else(converted, toy):
+    from edge_fer.convert.tflite import without_names
+    from edge_fer.network import Network
+
+    for result in converted.values():
+        _, _, tensors = _tensors(result.flatbuffer)
+        assert {t["name"] for t in tensors} == {""}
+        assert without_names(result.flatbuffer) == result.flatbuffer
+        pictures = toy.prepared(SPEC)[:20]
+        network = Network(result.flatbuffer, "stripped")
+        np.testing.assert_array_equal(network.logits(pictures), _logits(result, pictures))
