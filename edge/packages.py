@@ -12,6 +12,8 @@ _EXTRAS = {
     "matplotlib": "train",
     "mediapipe": "mediapipe",
     "paho": "mqtt",
+    "starlette": "web",
+    "uvicorn": "web",
 }
 
 

@@ -69,6 +69,11 @@ class Status:
         """Mean milliseconds of each stage, over the whole run."""
         return {name: 1000 * s / (self.frames - self.failed) for name, s in self._total.items()}
 
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Seconds that each stage took, over the whole run."""
+        return dict(self._total)
+
     def losses(self) -> str:
         """What was left out on purpose, in words; empty where nothing was."""
         parts = [f"{self.failed} frames could not be read"] if self.failed else []

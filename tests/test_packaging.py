@@ -19,6 +19,9 @@ PACKAGES = {
     "convert": "edge_fer/convert",
     "benchmarks": "edge_fer/benchmarks",
 }
+SHIPPED = {
+    ".py", ".toml", ".tflite", ".jpg", ".typed", ".html", ".css", ".js", ".svg",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +45,7 @@ def test_the_wheel_holds_every_module_and_data_file(wheel):
         f"{package}/{file.relative_to(ROOT / folder).as_posix()}"
         for folder, package in PACKAGES.items()
         for file in (ROOT / folder).rglob("*")
-        if file.suffix in {".py", ".toml", ".tflite", ".jpg", ".typed"}
+        if file.suffix in SHIPPED
     }
     there = {name for name in names if name.startswith("edge_fer/")}
     assert there == here

@@ -87,6 +87,16 @@ class _Every(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--show/--no-show", default=None, help="Open a window. Default: at a terminal with a display."
 )
+@click.option(
+    "--serve",
+    metavar="[HOST:]PORT",
+    help="Serve a web page, for this machine only or, with 0.0.0.0:PORT, for the network.",
+)
+@click.option(
+    "--token",
+    envvar="EDGE_FER_TOKEN",
+    help="What visitors of the page have to know. Default: made where the network can reach it.",
+)
 @click.option("--width", type=int, help="Columns to ask a camera for.")
 @click.option("--height", type=int, help="Rows to ask a camera for.")
 @click.option("--fps", type=float, help="Frames a second to ask a camera for.")
@@ -128,6 +138,8 @@ def command(
     mqtt: str | None,
     mqtt_every: float,
     show: bool | None,
+    serve: str | None,
+    token: str | None,
     width: int | None,
     height: int | None,
     fps: float | None,
@@ -145,6 +157,7 @@ def command(
     """
     from edge_fer.choice import choose_model
     from edge_fer.classifier import Classifier
+    from edge_fer.commands.serve import open_page
     from edge_fer.commands.summary import Summary
     from edge_fer.detector import open_detector
     from edge_fer.errors import InputError
@@ -210,6 +223,8 @@ def command(
             labels, told = classifier.labels, status.to_dict
             publisher = Mqtt(mqtt, labels, status=told, every=mqtt_every, on_event=_event)
             sinks.append(stack.enter_context(publisher))
+        if serve:
+            sinks.append(open_page(stack, serve, token, status, stall))
         stop = _StopOnSignal()
         if isinstance(frames, Supervised | StandardInput):
             stop.then(frames.stop)

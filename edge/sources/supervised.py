@@ -240,6 +240,7 @@ class _Reader(threading.Thread):
             self._usual = max(self._usual, len(self.times) / window)
             return ""
         rate = len(self.times) / window
-        if rate >= _SLOW * self._usual:
+        # One that has stopped altogether is not slow: soon it counts as frozen.
+        if rate >= _SLOW * self._usual or now - self.times[-1] > window / 2:
             return ""
         return f"the source slowed down from {self._usual:.0f} to {rate:.1f} frames a second"

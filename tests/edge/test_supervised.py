@@ -151,6 +151,14 @@ def test_a_source_that_slows_down_is_opened_again():
     assert "slowed down" in said[0]
 
 
+def test_a_quick_source_that_stops_counts_as_frozen_not_as_slow():
+    quick = [x for _ in range(120) for x in (picture(), 0.005)]
+    source, said = watched(FakeCamera(*quick, 1.0), steady(7), stall=0.3)
+    with source:
+        take(source, lambda f: f.pixels[0, 0, 0] == 7)
+    assert "froze" in said[0]
+
+
 def test_a_source_that_does_not_open_again_is_tried_on_the_ladder_for_ever():
     gone = SourceLostError("not plugged in")
     source, said = watched(FakeCamera(picture()), gone, gone, gone, gone, gone, steady(7))
