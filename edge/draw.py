@@ -43,6 +43,13 @@ def annotate(
     return canvas
 
 
+def hide(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A frame of a handful of blocks, in which nobody can be recognised."""
+    blocks = cv2.resize(pixels, (8, 6), interpolation=cv2.INTER_AREA)
+    size = (pixels.shape[1], pixels.shape[0])
+    return np.asarray(cv2.resize(blocks, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
 def _blur(canvas: NDArray[np.uint8], face: Face) -> None:
     """Leave a handful of blocks of the head: coarser than any recognition can use."""
     x, y, w, h = face.box
@@ -50,9 +57,7 @@ def _blur(canvas: NDArray[np.uint8], face: Face) -> None:
     right, bottom = max(round(x + 1.25 * w), 0), max(round(y + 1.25 * h), 0)
     head = canvas[top:bottom, left:right]
     if head.size:
-        blocks = cv2.resize(head, (6, 7), interpolation=cv2.INTER_AREA)
-        size = (head.shape[1], head.shape[0])
-        head[:] = cv2.resize(blocks, size, interpolation=cv2.INTER_NEAREST)
+        head[:] = hide(head)
 
 
 def _draw_face(canvas: NDArray[np.uint8], face: Face) -> None:

@@ -82,8 +82,10 @@ class Reading:
     @cached_property
     def annotated(self) -> NDArray[np.uint8]:
         """The frame with boxes and emotions drawn; made once, for every sink that wants it."""
-        from edge_fer.draw import annotate
+        from edge_fer.draw import annotate, hide
 
+        if self.blurred and self.failed:  # there may be faces that nobody has found
+            return hide(self.frame.pixels)
         return annotate(self.frame.pixels, self.faces, self.blurred)
 
     def age(self, now: float) -> float | None:

@@ -78,7 +78,7 @@ class Pipeline:
                 raise
             except Exception as e:
                 self._failures.failed(f"frame {frame.index} could not be read", e)
-                reading = Reading(frame, [], failed=True)
+                reading = Reading(frame, [], blurred=self._blur_faces, failed=True)
             yield reading
 
     def _tracked(self, frame: Frame) -> list[Face]:

@@ -433,3 +433,11 @@ def test_errors_of_our_own_pass_through():
 
     with pytest.raises(WorkError, match="no more"):
         list(Pipeline(Lost(), FakeClassifier()).run(frames(2)))
+
+
+def test_with_blurred_faces_a_frame_that_cannot_be_read_is_hidden_whole():
+    pipeline = Pipeline(FailingDetector(), FakeClassifier(), Tracker(), blur_faces=True)
+    *_, failed = pipeline.run(frames(3))
+    assert failed.failed
+    assert len(np.unique(failed.annotated.reshape(-1, 3), axis=0)) <= 48
+    assert not np.array_equal(failed.annotated, failed.frame.pixels)
