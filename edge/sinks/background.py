@@ -17,7 +17,7 @@ from edge_fer.sinks import Sink
 log = logging.getLogger(__name__)
 
 _WAITING = 8
-_LAST = 1.0
+_LAST = 0.5
 
 
 class Background:

@@ -27,6 +27,7 @@ LADDER: tuple[tuple[float, int], ...] = ((1, 5), (5, 10), (10, 20), (60, 1))
 _POLL = 0.05
 _SLOW = 0.2
 _OPENING = 15.0
+_LAST = 0.5
 
 
 @dataclass
@@ -100,8 +101,9 @@ class Supervised:
         self.stop()
         if self._reader is not None:
             self._retire(self._reader)
-        for reader in self._retired:
-            reader.join(1.0)  # one that hangs in a driver ends with the process
+        end = time.monotonic() + _LAST
+        for reader in self._retired:  # one that hangs in a driver ends with the process
+            reader.join(max(end - time.monotonic(), 0.0))
         if self._first is not None:
             self._first.__exit__(None, None, None)
 
