@@ -209,7 +209,7 @@ def test_convert_holds_models_to_the_gate(place, folder):
         (["--data", "none.csv"], ["none.csv", "no such file"]),
         (["--data", "toy.toml"], ["toy.toml", "no data set"]),
         (["--data", "broken.csv"], ["broken.csv, line 3:", "emotion '9'"]),
-        (["--data", "toy.csv", "--recipe", "fer-bass"], ["fer-bass", "fer-base, fer-tiny"]),
+        (["--data", "toy.csv", "--recipe", "fer-bass"], ["fer-bass", "fer-base, fer-base-plus"]),
         (["--data", "toy.csv", "--recipe", "bad.toml"], ["bad.toml", "'peek'"]),
         (["--data", "toy.csv", "--epochs", "0"], ["--epochs"]),
         ([], ["--data"]),
