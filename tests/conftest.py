@@ -92,6 +92,29 @@ def cli(command, clean_environment):
     return run
 
 
+@pytest.fixture
+def start(command, clean_environment):
+    """Starts the command and ends it with the test."""
+    started = []
+
+    def run(*arguments, env=None, **options):
+        process = subprocess.Popen(
+            [command, *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=clean_environment | (env or {}),
+            **options,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
 @pytest.fixture(scope="session")
 def face_at():
     """Makes a face of a box, its eyes on a line through the box's centre."""

@@ -29,29 +29,6 @@ def many(tmp_path_factory, picture):
     return folder
 
 
-@pytest.fixture
-def start(command, clean_environment):
-    """Starts the command and ends it with the test."""
-    started = []
-
-    def run(*arguments, **options):
-        process = subprocess.Popen(
-            [command, *map(str, arguments)],
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=clean_environment,
-            **options,
-        )
-        started.append(process)
-        return process
-
-    yield run
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
 def test_help_lists_the_commands(cli):
     done = cli("--help")
     assert done.returncode == 0

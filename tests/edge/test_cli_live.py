@@ -2,17 +2,9 @@
 
 import json
 import signal
-import subprocess
 import time
 
 import pytest
-
-
-def _started(command, environment, *arguments):
-    return subprocess.Popen(
-        [command, "run", *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE, text=True, env=environment,
-    )  # fmt: skip
 
 
 def _lines(path, count, seconds=60):
@@ -26,21 +18,14 @@ def _lines(path, count, seconds=60):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_looped_video_counts_on_and_ends_well_at_a_signal(
-    command, clean_environment, tmp_path, make_clip, number
-):
+def test_a_looped_video_counts_on_and_ends_well_at_a_signal(start, tmp_path, make_clip, number):
     clip = make_clip(frames=10, fps=20.0)
     out, table = tmp_path / "out.jsonl", tmp_path / "out.csv"
-    process = _started(
-        command, clean_environment, clip, "--loop", "--jsonl", out, "--csv", table,
-        "--detector", "blazeface",
-    )  # fmt: skip
-    try:
-        _lines(out, 25)
-        process.send_signal(number)
-        _, said = process.communicate(timeout=10)
-    finally:
-        process.kill()
+    options = ("--loop", "--jsonl", out, "--csv", table, "--detector", "blazeface")
+    process = start("run", clip, *options)
+    _lines(out, 25)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=10)
     assert process.returncode == 0, said  # ending what never ends is no fault
     assert "Traceback" not in said
     rows = [json.loads(line) for line in out.read_text().splitlines()]
@@ -52,17 +37,13 @@ def test_a_looped_video_counts_on_and_ends_well_at_a_signal(
     assert table.read_text().count("\n") >= 2
 
 
-def test_a_killed_run_leaves_whole_lines(command, clean_environment, tmp_path, make_clip):
+def test_a_killed_run_leaves_whole_lines(start, tmp_path, make_clip):
     out = tmp_path / "out.jsonl"
     clip = make_clip(frames=10, fps=20.0)
-    process = _started(
-        command, clean_environment, clip, "--loop", "--jsonl", out, "--detector", "blazeface"
-    )
-    try:
-        _lines(out, 5)
-    finally:
-        process.kill()
-        process.communicate()
+    process = start("run", clip, "--loop", "--jsonl", out, "--detector", "blazeface")
+    _lines(out, 5)
+    process.kill()
+    process.wait(timeout=10)
     text = out.read_text()
     assert text.endswith("\n")
     assert [json.loads(line)["frame"] for line in text.splitlines()]

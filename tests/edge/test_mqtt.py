@@ -310,28 +310,6 @@ def test_an_offline_that_is_not_true_is_put_right(make_broker):
         assert wait_for(lambda: got.of("room/availability") == ["online", "offline", "online"])
 
 
-@pytest.fixture
-def start(command, clean_environment):
-    """Starts the command and ends it with the test."""
-    started = []
-
-    def run(*arguments):
-        process = subprocess.Popen(
-            [command, *map(str, arguments)],
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=clean_environment,
-        )
-        started.append(process)
-        return process
-
-    yield run
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
 @needs_mosquitto
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_the_broker_says_offline_when_the_process_dies(make_broker, make_clip, start, number):

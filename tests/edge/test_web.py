@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 import socket
-import subprocess
 import threading
 import time
 import urllib.error
@@ -627,27 +626,6 @@ def test_a_page_that_broke_does_not_end_the_run(page, reading, caplog):
 # The command
 
 
-@pytest.fixture
-def start(command, clean_environment):
-    started = []
-
-    def run(*arguments, **env):
-        process = subprocess.Popen(
-            [command, "run", *map(str, arguments)],
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=clean_environment | env,
-        )
-        started.append(process)
-        return process
-
-    yield run
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
 class Command:
     """What ``ask`` takes, of a command that runs."""
 
@@ -657,7 +635,9 @@ class Command:
 
 
 def test_the_command_serves_and_stops_at_once(start, make_clip):
-    process = start(make_clip(frames=20), "--loop", "--serve", "0", "--detector", "blazeface")
+    process = start(
+        "run", make_clip(frames=20), "--loop", "--serve", "0", "--detector", "blazeface"
+    )
     page = Command(process, 1)
     assert page.said[0].startswith("edge-fer: the page is http://127.0.0.1:")
     soon(lambda: ask(page, "/healthz")[0] == 200, within=20)
@@ -673,10 +653,11 @@ def test_the_command_serves_and_stops_at_once(start, make_clip):
 def test_the_command_says_the_token_it_made(start, make_clip):
     clip = make_clip()
     options = ("--loop", "--serve", "0.0.0.0:0", "--detector", "blazeface")
-    page = Command(start(clip, *options), 2)
+    page = Command(start("run", clip, *options), 2)
     token = re.fullmatch(r"token: (\S{32,})\n", page.said[0])[1]
     assert page.said[1].endswith(f"/?token={token}\n")
-    page = Command(start(clip, *options, EDGE_FER_TOKEN="from the service's file"), 1)
+    env = {"EDGE_FER_TOKEN": "from the service's file"}
+    page = Command(start("run", clip, *options, env=env), 1)
     assert "service" not in page.said[0]
 
 
