@@ -24,7 +24,7 @@ from edge_fer.frame import Frame, Reading
 from edge_fer.pipeline import Pipeline
 from edge_fer.sources.video import Video
 from edge_fer.tracking.smoothing import Smoother
-from edge_fer.tracking.tracker import Tracker
+from edge_fer.tracking.tracker import Tracker, overlap
 
 _SAME = 0.5
 """Intersection over union from which on two boxes are one face."""
@@ -118,9 +118,13 @@ def measure_live(
     wanted = sum(len(faces) for faces in every)
     got = [[face.box for face in reading.faces] for reading in readings]
     pairs = list(zip(every, got, strict=True))
-    found = sum(any(_same(f.box, box) for box in boxes) for faces, boxes in pairs for f in faces)
+    found = sum(
+        any(overlap(f.box, box) >= _SAME for box in boxes) for faces, boxes in pairs for f in faces
+    )
     extra = sum(
-        not any(_same(f.box, box) for f in faces) for faces, boxes in pairs for box in boxes
+        not any(overlap(f.box, box) >= _SAME for f in faces)
+        for faces, boxes in pairs
+        for box in boxes
     )
     seconds = max(frames[-1].time, 1e-9)
     return Live(
@@ -168,13 +172,6 @@ def _switches(readings: list[Reading]) -> int:
         for face in reading.faces:
             said.setdefault(face.id or 0, []).append(str(face.emotion))
     return sum(a != b for words in said.values() for a, b in itertools.pairwise(words))
-
-
-def _same(box: Any, other: Any) -> bool:
-    width = min(box[0] + box[2], other[0] + other[2]) - max(box[0], other[0])
-    height = min(box[1] + box[3], other[1] + other[3]) - max(box[1], other[1])
-    common = max(width, 0.0) * max(height, 0.0)
-    return bool(common >= _SAME * (box[2] * box[3] + other[2] * other[3] - common))
 
 
 @contextmanager

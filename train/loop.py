@@ -31,7 +31,7 @@ from edge_fer.train.heads import Head, heads_of, width_of
 from edge_fer.train.keras_file import save_model
 from edge_fer.train.loss import accuracy, cross_entropy
 from edge_fer.train.metrics import Scores
-from edge_fer.train.networks import build
+from edge_fer.train.networks import build_recipe
 from edge_fer.train.recipe import Recipe
 from edge_fer.train.teachers import Teacher
 from edge_fer.train.truths import judge
@@ -110,11 +110,7 @@ def train(
     batches = Batches(training, recipe, heads, staff)
     pictures = validation.prepared(recipe.input)
     keras.utils.set_random_seed(recipe.seed)
-    keras.config.set_dtype_policy(recipe.precision)
-    try:
-        model = _compiled(recipe, len(batches), heads)
-    finally:
-        keras.config.set_dtype_policy("float32")
+    model = _compiled(recipe, len(batches), heads)
     _refuse_crash(model, recipe)
     if start is not None:
         start_from(model, heads, start)
@@ -162,7 +158,7 @@ def train(
         "best_epoch": state.best_epoch,
         "start": state.start,
     }
-    full = build(recipe.network.name, recipe.input, width_of(heads), recipe.network.options)
+    full = build_recipe(recipe, width_of(heads))
     full.set_weights(best)
     if len(heads) > 1:
         save_model(full, {**facts, **_known(heads)}, out / FULL_MODEL)
@@ -183,8 +179,7 @@ def _validated(head: Head, logits: NDArray[np.float32], validation: Dataset) -> 
 
 
 def _compiled(recipe: Recipe, steps: int, heads: Sequence[Head]) -> keras.Model:
-    network = recipe.network
-    model = fused(build(network.name, recipe.input, width_of(heads), network.options))
+    model = fused(build_recipe(recipe, width_of(heads), recipe.precision))
     settings = recipe.optimizer
     warmup = round(min(settings.warmup, recipe.epochs / 4) * steps)
     schedule = keras.optimizers.schedules.CosineDecay(

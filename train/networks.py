@@ -16,6 +16,7 @@ from keras import layers
 
 from edge_fer.card import InputSpec
 from edge_fer.errors import RecipeError
+from edge_fer.train.recipe import Recipe
 
 
 def build(name: str, spec: InputSpec, classes: int, options: dict[str, Any]) -> keras.Model:
@@ -41,6 +42,24 @@ def build(name: str, spec: InputSpec, classes: int, options: dict[str, Any]) -> 
     # The logits stay float32 under a mixed-precision policy: the loss is computed from them.
     logits = layers.Dense(classes, dtype="float32", name="logits")(features)
     return keras.Model(inputs, logits, name=name)
+
+
+def build_recipe(recipe: Recipe, classes: int, precision: str = "float32") -> keras.Model:
+    """Build the network of a recipe.
+
+    Args:
+        recipe: Names the network, its options and its input.
+        classes: Number of logits.
+        precision: What it computes in: a dtype policy of Keras.
+
+    Raises:
+        RecipeError: The name or an option is unknown.
+    """
+    keras.config.set_dtype_policy(precision)
+    try:
+        return build(recipe.network.name, recipe.input, classes, recipe.network.options)
+    finally:
+        keras.config.set_dtype_policy("float32")
 
 
 def residual(

@@ -25,7 +25,7 @@ from edge_fer.probabilities import softmax
 from edge_fer.train.folder import full_model
 from edge_fer.train.heads import Head, heads_inside
 from edge_fer.train.keras_file import input_spec, load_model
-from edge_fer.train.networks import build
+from edge_fer.train.networks import build_recipe
 from edge_fer.train.recipe import Recipe
 
 
@@ -115,11 +115,6 @@ class Teacher:
 def _at(precision: str, model: keras.Model, facts: dict[str, object]) -> keras.Model:
     """The network once more, computing in another precision."""
     recipe = Recipe.from_dict(facts["recipe"])  # type: ignore[arg-type]
-    keras.config.set_dtype_policy(precision)
-    try:
-        network = recipe.network
-        made = build(network.name, recipe.input, model.output_shape[1], network.options)
-    finally:
-        keras.config.set_dtype_policy("float32")
+    made = build_recipe(recipe, model.output_shape[1], precision)
     made.set_weights(model.get_weights())
     return made

@@ -10,7 +10,7 @@ import keras
 from edge_fer.errors import ModelError
 from edge_fer.train.heads import Head, heads_inside
 from edge_fer.train.keras_file import load_model
-from edge_fer.train.networks import build
+from edge_fer.train.networks import build_recipe
 from edge_fer.train.recipe import Recipe
 
 
@@ -22,8 +22,7 @@ def one_head(model: keras.Model, recipe: Recipe, head: Head) -> keras.Model:
         recipe: What it was built by.
         head: The one to keep.
     """
-    network = recipe.network
-    single = build(network.name, recipe.input, len(head.labels), network.options)
+    single = build_recipe(recipe, len(head.labels))
     *trunk, kernel, bias = model.get_weights()
     single.set_weights([*trunk, kernel[:, head.columns], bias[head.columns]])
     return single

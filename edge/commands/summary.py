@@ -37,10 +37,6 @@ class Summary:
         line = f"frame {self._status.frames}{of}  {self._status.fps:.0f} FPS  {faces}"
         click.echo(f"\r\x1b[2K{line[:100]}", err=True, nl=False)
 
-    def say(self, text: str) -> None:
-        """One line that stays."""
-        click.echo(f"{self._clear()}edge-fer: {text}", err=True)
-
     def close(self) -> None:
         """The figures of the whole run."""
         status = self._status

@@ -148,12 +148,16 @@ class Tracker:
         return track
 
 
-def agree(box: Box, other: Box) -> float:
-    """Distance-IoU of two boxes: 1 where they are the same, down to almost -1 far apart."""
+def overlap(box: Box, other: Box) -> float:
+    """Intersection over union of two boxes, 0..1."""
     width = min(box[0] + box[2], other[0] + other[2]) - max(box[0], other[0])
     height = min(box[1] + box[3], other[1] + other[3]) - max(box[1], other[1])
     common = max(width, 0.0) * max(height, 0.0)
-    union = box[2] * box[3] + other[2] * other[3] - common
+    return common / max(box[2] * box[3] + other[2] * other[3] - common, 1e-9)
+
+
+def agree(box: Box, other: Box) -> float:
+    """Distance-IoU of two boxes: 1 where they are the same, down to almost -1 far apart."""
     far = math.hypot(
         box[0] + box[2] / 2 - other[0] - other[2] / 2, box[1] + box[3] / 2 - other[1] - other[3] / 2
     )
@@ -161,7 +165,7 @@ def agree(box: Box, other: Box) -> float:
         max(box[0] + box[2], other[0] + other[2]) - min(box[0], other[0]),
         max(box[1] + box[3], other[1] + other[3]) - min(box[1], other[1]),
     )
-    return common / max(union, 1e-9) - (far / max(around, 1e-9)) ** 2
+    return overlap(box, other) - (far / max(around, 1e-9)) ** 2
 
 
 def moved(face: Face, box: Box) -> Face:
