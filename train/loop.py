@@ -80,7 +80,7 @@ def train(
         data: A data set with a training and a public split.
         out: The folder; made where it is missing.
         resume: Go on with the run in ``out``; starts at the beginning where there is none.
-        start: A ``.keras`` model of the same network whose weights to start from.
+        start: A ``.keras`` model to start from: of the same network, or of a larger one to prune.
         teachers: Folders of the runs of the recipe's teachers.
         on_progress: Called after every step and every epoch.
         on_step: Told what else takes time.

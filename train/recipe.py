@@ -98,7 +98,8 @@ class Recipe:
         optimizer: How it learns.
         loss: What it minimises.
         targets: What it learns, and from whom.
-        start: Recipe of the network whose weights this one starts from; none where empty.
+        start: Recipe of the network whose weights this one starts from, pruned where it is larger;
+            none where empty.
         augment: How training pictures are changed.
     """
 

@@ -11,6 +11,7 @@ from edge_fer.errors import ModelError
 from edge_fer.train.heads import Head, heads_inside
 from edge_fer.train.keras_file import load_model
 from edge_fer.train.networks import build_recipe
+from edge_fer.train.prune import prune
 from edge_fer.train.recipe import Recipe
 
 
@@ -29,25 +30,27 @@ def one_head(model: keras.Model, recipe: Recipe, head: Head) -> keras.Model:
 
 
 def start_from(model: keras.Model, heads: Sequence[Head], path: Path) -> None:
-    """Give a network the weights of a trained one.
+    """Give a network the weights of a trained one, or the strongest of them.
 
     The logits' weights go over for the heads that both know; others keep their own.
 
     Args:
         model: The network.
         heads: Its heads.
-        path: A ``.keras`` model of the same trunk.
+        path: A ``.keras`` model of the same network, or of a larger one of its kind.
 
     Raises:
         ModelError: It is of another network.
     """
     other, facts = load_model(path)
-    *trunk, kernel, bias = other.get_weights()
-    *own, own_kernel, own_bias = model.get_weights()
-    if [w.shape for w in trunk] != [w.shape for w in own]:
+    try:
+        *trunk, kernel, bias = prune(other, model)
+    except ModelError as e:
         raise ModelError(
-            f"{path} is not of the recipe's network; train from the recipe it was made with"
-        )
+            f"{path} is neither of the recipe's network nor of a larger one of its kind: {e}; train"
+            " from the recipe it was made with"
+        ) from e
+    *_, own_kernel, own_bias = model.get_weights()
     known = heads_inside(facts)
     for head in heads:
         there = known.get(head.name)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     "--from",
     "start",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Start from this model's weights.",
+    help="Start from this model's weights, pruned where it is larger.",
 )
 def command(
     data: Path,

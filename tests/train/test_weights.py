@@ -99,21 +99,72 @@ def test_a_head_of_other_classes_keeps_its_own_weights(tmp_path):
 @pytest.mark.parametrize(
     "options",
     [
-        {"stem": 2, "widths": [4], "blocks": [1]},
-        {"stem": 2, "widths": [3], "blocks": [2]},
-        {"stem": 2, "widths": [3, 3], "blocks": [1, 1]},
+        {"stem": 2, "widths": [2], "blocks": [1]},
+        {"stem": 1, "widths": [3], "blocks": [1]},
+        {"stem": 2, "widths": [], "blocks": []},
     ],
-    ids=["wider", "deeper", "more stages"],
+    ids=["narrower", "narrower stem", "fewer stages"],
 )
-def test_another_network_is_refused_and_nothing_is_copied(tmp_path, options):
+def test_a_smaller_network_is_refused_and_nothing_is_copied(tmp_path, options):
     from edge_fer.train.weights import start_from
 
-    wide = tiny_recipe(input={"height": 8, "width": 8},
-                       network={"name": "residual", "options": options})  # fmt: skip
-    path = _saved(_network(7, 1, wide), [FER], tmp_path / "other.keras")
+    small = tiny_recipe(input={"height": 8, "width": 8},
+                        network={"name": "residual", "options": options})  # fmt: skip
+    path = _saved(_network(7, 1, small), [FER], tmp_path / "other.keras")
     model = _network(7, 2)
     before = model.get_weights()
     with pytest.raises(ModelError, match=r"other\.keras.*recipe"):
         start_from(model, [FER], path)
     for weight, own in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(weight, own)
+
+
+def test_start_takes_the_strongest_channels_of_a_larger_network(tmp_path):
+    from edge_fer.train.weights import start_from
+
+    wide = tiny_recipe(
+        input={"height": 8, "width": 8},
+        network={"name": "residual", "options": {"stem": 4, "widths": [5], "blocks": [2]}},
+    )
+    larger, model = _network(15, 1, wide), _network(15, 2)
+    kept = [0, 1, 4]  # of the stage; what is added together stays together
+    for name in ("stage1_block1_conv2_norm", "stage1_block1_shortcut_norm"):
+        larger.get_layer(name).gamma.assign([3.0, 2.0, 0.1, -0.1, -2.5])
+    larger.get_layer("stem_norm").gamma.assign([0.1, 1.0, 0.2, 1.0])
+    start_from(model, [FER, SEEN], _saved(larger, [FER, SEEN], tmp_path / "larger.keras"))
+    np.testing.assert_array_equal(
+        model.get_layer("stem").kernel, np.asarray(larger.get_layer("stem").kernel)[..., [1, 3]]
+    )
+    np.testing.assert_array_equal(
+        model.get_layer("stage1_block1_shortcut").kernel,
+        np.asarray(larger.get_layer("stage1_block1_shortcut").kernel)[..., [1, 3], :][..., kept],
+    )
+    np.testing.assert_array_equal(
+        model.get_layer("stage1_block1_shortcut_norm").beta,
+        np.asarray(larger.get_layer("stage1_block1_shortcut_norm").beta)[kept],
+    )
+    kernel, bias = larger.get_layer("logits").get_weights()
+    np.testing.assert_array_equal(model.get_layer("logits").kernel, kernel[kept])
+    np.testing.assert_array_equal(model.get_layer("logits").bias, bias)
+
+
+def test_channels_that_do_nothing_can_go_without_a_change():
+    from edge_fer.train.prune import prune
+
+    wide = tiny_recipe(
+        input={"height": 8, "width": 8},
+        network={"name": "residual", "options": {"stem": 4, "widths": [5], "blocks": [1]}},
+    )
+    larger, smaller = _network(7, 1, wide), _network(7, 2)
+    for norm, dead in (("stem_norm", [1, 2]), ("stage1_block1_conv1_norm", [0, 3]),
+                       ("stage1_block1_conv2_norm", [2, 4]),
+                       ("stage1_block1_shortcut_norm", [2, 4])):  # fmt: skip
+        for weight in (larger.get_layer(norm).gamma, larger.get_layer(norm).beta):
+            values = np.array(weight)
+            values[dead] = 0
+            weight.assign(values)
+    smaller.set_weights(prune(larger, smaller))
+    pictures = np.random.default_rng(2).uniform(0, 255, (4, 8, 8, 1)).astype(np.float32)
+    wanted = np.asarray(larger(pictures))
+    np.testing.assert_allclose(np.asarray(smaller(pictures)), wanted, rtol=1e-4)
+    assert np.ptp(wanted) > 0.1
