@@ -60,17 +60,31 @@ def comparison(rows: list[dict[str, Any]]) -> Figure:
     return figure
 
 
-def soaked(samples: Sequence[Sample]) -> Figure:
-    """Memory, descriptors and threads of a long run over its minutes."""
+def soaked(
+    samples: Sequence[Sample], ages: Sequence[tuple[float, float]] = (), period: float = 1.0
+) -> Figure:
+    """Memory, descriptors and threads of a long run over its minutes.
+
+    Args:
+        samples: The run.
+        ages: Seconds, and the age of a reading in seconds: drawn too, where there are any.
+        period: Seconds that a reading takes.
+    """
     minutes = [s.seconds / 60 for s in samples]
-    figure = Figure(figsize=(9, 4.5), layout="constrained")
-    above, below = figure.subplots(2, 1, sharex=True)
-    above.plot(minutes, [s.memory_mib for s in samples])
-    above.set(ylabel="resident MiB", ylim=(0, None))
-    below.plot(minutes, [s.descriptors for s in samples], label="descriptors")
-    below.plot(minutes, [s.threads for s in samples], label="threads")
-    below.set(xlabel="minutes", ylim=(0, None))
-    below.legend()
-    for axes in (above, below):
+    rows = 3 if ages else 2
+    figure = Figure(figsize=(9, 2.25 * rows), layout="constrained")
+    memory, counts, *rest = figure.subplots(rows, 1, sharex=True)
+    memory.plot(minutes, [s.memory_mib for s in samples])
+    memory.set(ylabel="resident MiB", ylim=(0, None))
+    counts.plot(minutes, [s.descriptors for s in samples], label="descriptors")
+    counts.plot(minutes, [s.threads for s in samples], label="threads")
+    counts.set(ylim=(0, None))
+    counts.legend()
+    for axes in rest:
+        seconds, old = np.array(ages).T
+        axes.plot(seconds / 60, old / period, ".", markersize=2)
+        axes.set(ylabel="age of a reading,\ntimes of a reading", ylim=(0, None))
+    (rest or [counts])[-1].set(xlabel="minutes")
+    for axes in figure.axes:
         axes.grid(alpha=0.3)
     return figure

@@ -51,16 +51,26 @@ class Growth:
     threads: int
 
 
+def run_command(arguments: Sequence[str]) -> list[str]:
+    """The command of an ``edge-fer run``.
+
+    Args:
+        arguments: What follows, e.g. a video and ``--loop``.
+    """
+    code = "from edge_fer.cli import main; main()"
+    return [sys.executable, "-c", code, "run", *arguments]
+
+
 def soak(
-    arguments: Sequence[str],
+    command: Sequence[str],
     seconds: float,
     every: float = 1.0,
     on_sample: Callable[[Sample], None] = lambda _: None,
 ) -> list[Sample]:
-    """Run ``edge-fer run`` with arguments for some time and look at it now and then.
+    """Run a command for some time and look at it now and then.
 
     Args:
-        arguments: What follows ``edge-fer run``, e.g. a video and ``--loop``.
+        command: Such as ``run_command``'s.
         seconds: How long.
         every: Seconds between two looks.
         on_sample: Told of each look.
@@ -68,9 +78,8 @@ def soak(
     Raises:
         WorkError: The run ended by itself.
     """
-    code = "from edge_fer.cli import main; main()"
     with subprocess.Popen(
-        [sys.executable, "-c", code, "run", *arguments],
+        command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -71,6 +71,12 @@ if TYPE_CHECKING:
     metavar="MINUTES",
     help="Instead, loop the --live video for so long and watch memory and descriptors.",
 )
+@click.option(
+    "--period",
+    type=click.FloatRange(1, 10_000),
+    metavar="MS",
+    help="With --soak: pretend a slow board, where a reading takes so long; tells their age.",
+)
 @detector_option
 def command(
     models: tuple[str, ...],
@@ -86,6 +92,7 @@ def command(
     videos: tuple[Path, ...],
     noise: float,
     soak: float | None,
+    period: float | None,
     detector: str,
 ) -> None:
     """Measure MODELS: names of shipped models, .tflite files, or folders of them.
@@ -104,7 +111,7 @@ def command(
         raise click.UsageError("--crop needs --data, the faces to paste, and draws no plot")
     dataset = load(data) if data else None
     if soak is not None:
-        rows = soak_run(files[0], videos, soak, detector, plot)
+        rows = soak_run(files[0], videos, soak, period, detector, plot)
     elif videos:
         rows = check_live(files, videos, noise, detector)
     elif crop and dataset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -64,32 +65,55 @@ def check_live(
 
 
 def soak_run(
-    model: Path, videos: tuple[Path, ...], minutes: float, detector: str, plot: Path | None
+    model: Path,
+    videos: tuple[Path, ...],
+    minutes: float,
+    period_ms: float | None,
+    detector: str,
+    plot: Path | None,
 ) -> list[dict[str, Any]]:
-    """Loop a video for minutes, and tell how memory, descriptors and threads grew."""
-    from edge_fer.benchmarks.soak import Sample, growth, soak
+    """Loop a video for minutes, and tell how memory, descriptors, threads and ages grew."""
+    from edge_fer.benchmarks.slowed import aged, read_ages, slowed_command
+    from edge_fer.benchmarks.soak import Sample, growth, run_command, soak
 
     if len(videos) != 1:
         raise click.UsageError("--soak needs one --live VIDEO to loop")
-    arguments = [str(videos[0]), "--loop", "--model", str(model), "--detector", detector]
-    with progress_bar() as bar:
+    period, ages = (period_ms or 0) / 1000, []
+    with tempfile.TemporaryDirectory() as folder, progress_bar() as bar:
+        log = Path(folder) / "ages"
+        if period:
+            command = slowed_command(videos[0], model, detector, period, log)
+        else:
+            options = ["--loop", "--model", str(model), "--detector", detector, "--no-show"]
+            command = run_command([str(videos[0]), *options, "--jsonl", "/dev/null"])
         task = bar.add_task("soaking", total=60 * minutes)
 
         def tell(sample: Sample) -> None:
             text = f"{sample.memory_mib:.0f} MiB, {sample.descriptors} descriptors"
             bar.update(task, completed=sample.seconds, description=text)
 
-        samples = soak([*arguments, "--jsonl", "/dev/null", "--no-show"], 60 * minutes, 1.0, tell)
+        samples = soak(command, 60 * minutes, 1.0, tell)
+        if period:
+            ages = read_ages(log)
     grown = growth(samples)
     say(
         f"after {minutes:g} minutes: {samples[-1].memory_mib:.1f} MiB, growing by"
         f" {grown.memory_mib:+.1f} MiB an hour; descriptors {grown.descriptors:+d}, threads"
         f" {grown.threads:+d}"
     )
+    row = {**asdict(grown), "samples": [asdict(s) for s in samples]}
+    if ages:
+        age = aged(ages, period)
+        row |= {"period_ms": period_ms, "age": asdict(age)}
+        say(
+            f"{age.readings} readings of {period_ms:g} ms each; when out, the frame of the median"
+            f" was {age.median:.2f} such times old, 99 of 100 were under {age.p99:.2f}, the oldest"
+            f" {age.oldest:.2f}"
+        )
     if plot:
         from edge_fer.benchmarks.plot import soaked
         from edge_fer.figures import save_figure
 
-        save_figure(soaked(samples), plot)
+        save_figure(soaked(samples, ages, period), plot)
         say(f"{plot} is the plot")
-    return [{**asdict(grown), "samples": [asdict(s) for s in samples]}]
+    return [row]
