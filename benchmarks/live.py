@@ -6,10 +6,9 @@ The frames are decoded before anything is timed, as a camera's driver would give
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -22,7 +21,6 @@ from edge_fer.detector import Detector
 from edge_fer.face import Face
 from edge_fer.frame import Frame, Reading
 from edge_fer.pipeline import Pipeline
-from edge_fer.sources.video import Video
 from edge_fer.tracking.smoothing import Smoother
 from edge_fer.tracking.tracker import Tracker, overlap
 
@@ -35,7 +33,7 @@ class Live:
     """What one way of running the pipeline came to on one video.
 
     Attributes:
-        video: Name of the file.
+        video: Its name.
         detect_every: A number of frames, or ``"auto"``.
         frames: Number of frames.
         detections: How often the detector ran.
@@ -81,28 +79,23 @@ class _Counting:
 
 
 def measure_live(
-    video: Path,
+    name: str,
+    frames: Sequence[Frame],
     classifier: Classifier,
     detector: Detector,
     detect_every: int | str = 1,
-    noise: float = 0.0,
     rounds: int = 3,
 ) -> Live:
-    """Run the pipeline over a video.
+    """Run the pipeline over the frames of a video.
 
     Args:
-        video: The file.
+        name: The video's name.
+        frames: All its frames, at least one.
         classifier: What reads the faces.
         detector: What finds them.
         detect_every: As for ``Pipeline``.
-        noise: Deviation, in grey levels, of noise that is added to every frame: it makes readings
-            flicker as a sensor in the dark does.
         rounds: How often to run; the quickest is reported.
-
-    Raises:
-        SourceError: It is no video.
     """
-    frames = _frames(video, noise)
     every = [detector.detect(frame.pixels) for frame in frames]
     best: tuple[float, list[float], list[Reading], int, float] | None = None
     for _ in range(rounds):
@@ -128,7 +121,7 @@ def measure_live(
     )
     seconds = max(frames[-1].time, 1e-9)
     return Live(
-        video=video.name,
+        video=name,
         detect_every=detect_every,
         frames=len(frames),
         detections=asked,
@@ -143,21 +136,23 @@ def measure_live(
     )
 
 
-def _frames(video: Path, noise: float) -> list[Frame]:
-    with Video(video) as source:
-        frames = list(source)
-    if not noise:
-        return frames
+def noisy(frames: Iterable[Frame], noise: float) -> Iterator[Frame]:
+    """Frames with noise, as a sensor in the dark adds it: it makes readings flicker.
+
+    Args:
+        frames: The frames.
+        noise: Its deviation in grey levels; none where 0.
+    """
     rng = np.random.default_rng(0)
-    noisy = []
     for frame in frames:
-        grain = rng.standard_normal(frame.pixels.shape[:2], np.float32)[..., None] * noise
-        pixels = np.clip(np.rint(frame.pixels + grain), 0, 255).astype(np.uint8)
-        noisy.append(Frame(pixels, frame.index, frame.time))
-    return noisy
+        if noise:
+            grain = rng.standard_normal(frame.pixels.shape[:2], np.float32)[..., None] * noise
+            pixels = np.clip(np.rint(frame.pixels + grain), 0, 255).astype(np.uint8)
+            frame = replace(frame, pixels=pixels)
+        yield frame
 
 
-def _timed(pipeline: Pipeline, frames: list[Frame]) -> tuple[list[float], list[Reading]]:
+def _timed(pipeline: Pipeline, frames: Sequence[Frame]) -> tuple[list[float], list[Reading]]:
     times, readings = [], []
     for frame in frames:
         before = perf_counter()

@@ -59,11 +59,16 @@ if TYPE_CHECKING:
     help="Instead, run the live pipeline over this video; may be given several times.",
 )
 @click.option(
+    "--crowd",
+    is_flag=True,
+    help="Instead, over a made scene: faces of --data come, go, cross and rush through.",
+)
+@click.option(
     "--noise",
     type=click.FloatRange(0, 100),
     default=0,
     show_default=True,
-    help="With --live: grey levels of noise added, which makes readings flicker.",
+    help="With --live, --crowd: grey levels of noise added, which makes readings flicker.",
 )
 @click.option(
     "--soak",
@@ -90,6 +95,7 @@ def command(
     side: int,
     tilt: float,
     videos: tuple[Path, ...],
+    crowd: bool,
     noise: float,
     soak: float | None,
     period: float | None,
@@ -109,11 +115,14 @@ def command(
         require("--plot", "matplotlib")
     if crop and (data is None or plot):
         raise click.UsageError("--crop needs --data, the faces to paste, and draws no plot")
+    if crowd and data is None:
+        raise click.UsageError("--crowd needs --data, whose faces it shows")
     dataset = load(data) if data else None
     if soak is not None:
         rows = soak_run(files[0], videos, soak, period, detector, plot)
-    elif videos:
-        rows = check_live(files, videos, noise, detector)
+    elif videos or crowd:
+        faces = dataset.split(split) if dataset and crowd else None
+        rows = check_live(files, videos, faces, noise, detector)
     elif crop and dataset:
         rows = _check_crop(files, dataset, split, side, tilt, detector)
     else:

@@ -6,22 +6,39 @@ import itertools
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edge_fer.commands.talk import progress_bar, say, show
 
+if TYPE_CHECKING:
+    from edge_fer.frame import Frame
+    from edge_fer.train.dataset import Dataset
+
 
 def check_live(
-    files: list[Path], videos: tuple[Path, ...], noise: float, detector: str
+    files: list[Path],
+    videos: tuple[Path, ...],
+    faces: Dataset | None,
+    noise: float,
+    detector: str,
 ) -> list[dict[str, Any]]:
-    """Run the live pipeline of every model over every video, in both ways."""
+    """Run the live pipeline of every model over every video, in both ways.
+
+    Args:
+        files: The models.
+        videos: The videos.
+        faces: Pictures to make a crowd of, which is one more video.
+        noise: Grey levels of noise to add.
+        detector: Its name.
+    """
     from rich.table import Table
 
-    from edge_fer.benchmarks.live import measure_live
+    from edge_fer.benchmarks.live import measure_live, noisy
     from edge_fer.classifier import Classifier
     from edge_fer.detector import open_detector
+    from edge_fer.sources.video import Video
 
     table = Table(caption="one thread, no decoding; own: our code on top of networks and warps")
     for name in (
@@ -39,12 +56,20 @@ def check_live(
         "own %",
     ):
         table.add_column(name, justify="left" if name in ("model", "video") else "right")
+    scenes: dict[str, list[Frame]] = {}
+    for video in videos:
+        with Video(video) as source:
+            scenes[video.name] = list(noisy(source, noise))
+    if faces is not None:
+        from edge_fer.benchmarks.crowd import crowd
+
+        scenes["crowd"] = list(noisy(crowd(faces.pixels), noise))
     rows: list[dict[str, Any]] = []
     with open_detector(detector) as finder:
         ways: tuple[int | str, ...] = (1, "auto")
-        for file, video, every in itertools.product(files, videos, ways):
-            say(f"running {file.name} over {video.name}, detecting every {every}")
-            live = measure_live(video, Classifier(file), finder, every, noise)
+        for file, (name, frames), every in itertools.product(files, scenes.items(), ways):
+            say(f"running {file.name} over {name}, detecting every {every}")
+            live = measure_live(name, frames, Classifier(file), finder, every)
             rows.append({"model": file.name, "noise": noise, **asdict(live)})
             table.add_row(
                 file.name,

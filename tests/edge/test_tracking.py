@@ -292,14 +292,23 @@ def test_the_schedule_counts_frames():
     assert due == [False, False, True] * 3
 
 
-def test_auto_detects_seldom_where_nothing_moves_and_at_once_where_something_comes():
+def _settled(pixels, faces=(), speed=0.0):
+    """A schedule after two detections that found the same faces."""
     schedule = DetectionSchedule("auto")
+    for _ in range(2):
+        assert schedule.due(pixels, faces)
+        schedule.detected(speed, max(len(faces), 1))
+    return schedule
+
+
+def test_auto_detects_seldom_where_nothing_moves_and_at_once_where_something_comes():
     rng = np.random.default_rng(0)
     still = rng.integers(60, 160, (480, 640, 3)).astype(np.uint8)
-    assert schedule.due(still, [])
-    schedule.detected(0.0, 1)
-    noisy = np.clip(still.astype(int) + rng.normal(0, 6, still.shape), 0, 255).astype(np.uint8)
-    assert [schedule.due(noisy, []) for _ in range(7)] == [False] * 7  # noise is no motion
+    schedule = _settled(still)
+    for _ in range(7):
+        grain = rng.normal(0, 15, (480, 640, 1))
+        noisy = np.clip(still + grain, 0, 255).astype(np.uint8)
+        assert not schedule.due(noisy, [])  # noise is no motion
     assert schedule.due(noisy, [])
     schedule.detected(0.0, 1)
     come = still.copy()
@@ -307,23 +316,59 @@ def test_auto_detects_seldom_where_nothing_moves_and_at_once_where_something_com
     assert schedule.due(come, [])
 
 
-def test_motion_of_a_known_face_does_not_call_the_detector():
-    schedule = DetectionSchedule("auto")
+def test_who_comes_in_slowly_is_seen_too():
     still = np.full((480, 640, 3), 100, np.uint8)
-    schedule.due(still, [])
-    schedule.detected(0.0, 1)
+    schedule = _settled(still)
+    due = []
+    for step in range(1, 8):
+        frame = still.copy()
+        frame[100:300, : 6 * step] = 115  # never much from one frame to the next
+        due.append(schedule.due(frame, []))
+    assert not due[0]
+    assert due[3]
+
+
+def test_a_cut_calls_the_detector():
+    rng = np.random.default_rng(0)
+    here, there = rng.integers(0, 256, (2, 30, 40, 3)).astype(np.uint8)
+    large = [cv2.resize(p, (640, 480), interpolation=cv2.INTER_NEAREST) for p in (here, there)]
+    schedule = _settled(large[0])
+    assert not schedule.due(large[0], [])
+    assert schedule.due(large[1], [])
+
+
+def test_motion_of_a_known_face_does_not_call_the_detector():
+    still = np.full((480, 640, 3), 100, np.uint8)
+    schedule = _settled(still, [face(220, 120, 150)])
     waved = still.copy()
-    waved[100:300, 200:380] = 250
+    waved[100:300, 200:360] = 250
     assert not schedule.due(waved, [face(220, 120, 150)])
+
+
+def test_faces_that_hide_each_other_are_detected_every_other_frame():
+    still = np.full((480, 640, 3), 100, np.uint8)
+    apart = [face(50, 120, 150), face(400, 120, 150)]
+    schedule = _settled(still, apart)
+    assert [schedule.due(still, apart) for _ in range(4)] == [False] * 4
+    schedule = _settled(still, apart)
+    crossing = [face(220, 120, 150), face(300, 120, 150)]
+    assert [schedule.due(still, crossing) for _ in range(2)] == [False, True]
+
+
+def test_who_comes_or_goes_is_looked_for_again_at_once():
+    still = np.full((480, 640, 3), 100, np.uint8)
+    schedule = _settled(still)
+    schedule.detected(0.0, 2)
+    assert schedule.due(still, [])
+    schedule.detected(0.0, 2)
+    assert not schedule.due(still, [])
 
 
 def test_fast_faces_are_detected_more_often():
     still = np.full((480, 640, 3), 100, np.uint8)
     waits = []
     for speed in (0.0, 0.1, 1.0):
-        schedule = DetectionSchedule("auto")
-        schedule.due(still, [])
-        schedule.detected(speed, 1)
+        schedule = _settled(still, speed=speed)
         waits.append(next(i for i in range(1, 20) if schedule.due(still, [])))
     assert waits == [8, 3, 2]
 
