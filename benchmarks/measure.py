@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -98,7 +97,7 @@ def measure(
     for file in files.values():
         Classifier(file)
     began, made = time.monotonic(), datetime.now().astimezone().isoformat(timespec="seconds")
-    machine, load = describe_machine(), round(os.getloadavg()[0], 2)
+    machine = describe_machine()
     rng = np.random.default_rng(plan.seed)
     cells = [(name, threads) for name in files for threads in plan.threads]
     samples: dict[tuple[str, int], list[Sample]] = defaultdict(list)
@@ -131,7 +130,7 @@ def measure(
         method=Method(
             *(len(samples[cells[0]]), plan.runs, plan.seconds, plan.seed, plan.detector),
         ),
-        conditions=Conditions(load, tuple(temperatures), tuple(sorted(throttled))),
+        conditions=Conditions(tuple(temperatures), tuple(sorted(throttled))),
         models=tuple(
             _model(name, file, {t: samples[name, t] for t in plan.threads})
             for name, file in files.items()

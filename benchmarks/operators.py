@@ -10,7 +10,7 @@ from edge_fer.benchmarks.speed import timed
 from edge_fer.interpreter import open_interpreter
 
 
-def time_operators(flatbuffer: bytes, rounds: int = 30, seed: int = 0) -> tuple[Operator, ...]:
+def time_operators(flatbuffer: bytes, rounds: int = 20, seed: int = 0) -> tuple[Operator, ...]:
     """What each step of a network adds to the time of an inference, in one thread.
 
     LiteRT's Python interface tells no times of single operators. So the network is cut after each

@@ -11,8 +11,8 @@ from edge_fer.benchmarks import charts
 from edge_fer.benchmarks.results import Benchmark, Model, Operator
 from edge_fer.benchmarks.scene import TYPICAL, Scene
 from edge_fer.benchmarks.stages import STAGES
+from edge_fer.train.truths import WORDS
 
-TRUTH_WORDS = {"fer2013": "FER-2013's labels", "ferplus": "what most of FER+'s taggers see"}
 _STYLE = Path(__file__).with_name("report.css")
 
 
@@ -47,9 +47,10 @@ not what a person feels.</footer>
 def warnings(benchmark: Benchmark) -> list[str]:
     """What makes the figures doubtful, in words."""
     conditions, words = benchmark.conditions, []
-    if conditions.load > 0.5 * int(benchmark.machine["cores"]):
+    load = float(benchmark.machine["load"])
+    if load > 0.5 * int(benchmark.machine["cores"]):
         words.append(
-            f"The machine was busy (load {conditions.load:g} before the start): the times are those"
+            f"The machine was busy (load {load:g} before the start): the times are those"
             " of a busy machine"
         )
     if conditions.throttled:
@@ -73,7 +74,7 @@ def target_words(benchmark: Benchmark) -> str:
     if target is None:
         return ""
     settings = f"--threads {target.threads} --detect-every {target.detect_every}"
-    worth = f", {target.accuracy:.2%} by {TRUTH_WORDS[target.truth]}" if target.accuracy else ""
+    worth = f", {target.accuracy:.2%} by {WORDS[target.truth]}" if target.accuracy else ""
     cost = f"{target.frame_ms:.1f} of {1000 / target.fps:.1f} ms a frame with two faces"
     if target.reached:
         return f"{target.fps:g} FPS: --model {target.model} {settings} ({cost}{worth})"
@@ -129,7 +130,7 @@ def _glance(benchmark: Benchmark) -> str:
         )
     head = ("model", "precision", "accuracy", "ms", "FPS", "start, ms", "MiB", "kB", "MMAC")
     return (
-        f"<p>In one thread. Accuracy by {TRUTH_WORDS[benchmark.truth]}; milliseconds an inference;"
+        f"<p>In one thread. Accuracy by {WORDS[benchmark.truth]}; milliseconds an inference;"
         f" frames a second of the whole pipeline, {TYPICAL[0].words}.</p>"
         + charts.table(head, rows, words=2)
     )
@@ -148,7 +149,7 @@ def _accuracy(benchmark: Benchmark) -> str:
             tip = f"{model.name}: {value:.2f} % ({low:.2f} to {high:.2f}), {median.value:.3f} ms"
             points.append(charts.Point(median.value, value, low, high, model.name, tip))
     return (
-        f"<p>By {TRUTH_WORDS[benchmark.truth]} ({'; '.join(sorted(sources))}). Nothing is better"
+        f"<p>By {WORDS[benchmark.truth]} ({'; '.join(sorted(sources))}). Nothing is better"
         " and quicker than the models on the dashed line. Whiskers: 95 % intervals.</p>"
         + charts.scatter(points, "ms an inference, one thread", "%", "Accuracy against latency")
     )
@@ -304,7 +305,6 @@ def _machine(benchmark: Benchmark) -> str:
     machine, conditions = benchmark.machine, benchmark.conditions
     facts = {key.replace("_", " "): value for key, value in machine.items() if key != "versions"}
     facts |= {name: found for name, found in machine["versions"].items() if found}
-    facts["load before"] = conditions.load
     if conditions.temperatures:
         first, hottest = conditions.temperatures[0], max(conditions.temperatures)
         facts["temperature"] = f"{first:g} °C at the start, {hottest:g} °C at most"
@@ -354,7 +354,7 @@ def _figures(benchmark: Benchmark) -> str:
     scores = [
         (
             model.name,
-            TRUTH_WORDS[score.truth],
+            WORDS[score.truth],
             score.split,
             "measured" if score.measured else "card",
             str(score.n),

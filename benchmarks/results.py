@@ -202,12 +202,10 @@ class Conditions:
     """How the machine was meanwhile.
 
     Attributes:
-        load: Programs that wanted to run, on average over a minute, before the start.
         temperatures: Degrees Celsius before each process and at the end; empty where unknown.
         throttled: What slowed a Raspberry Pi down, in words.
     """
 
-    load: float
     temperatures: tuple[float, ...] = ()
     throttled: tuple[str, ...] = ()
 

@@ -57,6 +57,7 @@ def show_benchmark(benchmark: Benchmark) -> None:
     from edge_fer.benchmarks.report import target_words, warnings
 
     _show_classifiers(benchmark)
+    _show_scores(benchmark)
     _show_pipelines(benchmark)
     _show_operators(benchmark)
     for words in warnings(benchmark):
@@ -68,10 +69,10 @@ def show_benchmark(benchmark: Benchmark) -> None:
 def _show_classifiers(benchmark: Benchmark) -> None:
     from rich.table import Table
 
-    from edge_fer.benchmarks.report import TRUTH_WORDS
+    from edge_fer.train.truths import WORDS
 
     table = Table(
-        caption=f"accuracy by {TRUTH_WORDS[benchmark.truth]}; ± ends of 95 % intervals;"
+        caption=f"accuracy by {WORDS[benchmark.truth]}; ± ends of 95 % intervals;"
         " % of peak: of a large int8 matrix product"
     )
     titles = ("model", "precision", "kB", "MMAC", "accuracy %", "threads", "median ms", "p95 ms")
@@ -94,6 +95,31 @@ def _show_classifiers(benchmark: Benchmark) -> None:
                 f"{100 * cell.of_peak.value:.0f}",
                 f"{cell.start_ms.value:.0f}",
                 f"{cell.memory_mib.value:.0f}",
+            )
+    show(table)
+
+
+def _show_scores(benchmark: Benchmark) -> None:
+    from rich.table import Table
+
+    from edge_fer.train.truths import WORDS
+
+    if not any(score.measured for model in benchmark.models for score in model.scores):
+        return
+    table = Table(caption="agrees: names the same as the float32 file of the same network")
+    for name in ("model", "by", "n", "accuracy %", "macro-F1", "ECE %", "agrees %"):
+        table.add_column(name, justify="left" if name in ("model", "by") else "right")
+    for model in benchmark.models:
+        for score in model.scores:
+            one = score.accuracy
+            table.add_row(
+                model.name,
+                WORDS[score.truth],
+                str(score.n),
+                f"{100 * one.value:.2f} ({100 * one.low:.2f} to {100 * one.high:.2f})",
+                f"{score.macro_f1:.3f}",
+                f"{100 * score.ece:.1f}",
+                "" if model.agreement is None else f"{100 * model.agreement:.2f}",
             )
     show(table)
 

@@ -22,6 +22,13 @@ from edge_fer.benchmarks.scene import TYPICAL, Scene
 from edge_fer.benchmarks.stages import STAGES
 
 SCENES = (Scene(), *TYPICAL)
+MACHINE = {
+    "board": None,
+    "processor": "Toy <1>",
+    "cores": 4,
+    "load": 0.1,
+    "versions": {"numpy": "2"},
+}
 
 
 def about(value, noise=0.01):
@@ -82,9 +89,15 @@ def benchmark_of():
         made = Benchmark(
             schema=SCHEMA,
             made="2026-11-21T12:00:00+00:00",
-            machine={"board": None, "processor": "Toy <1>", "cores": 4, "versions": {"numpy": "2"}},
+            machine={
+                "board": None,
+                "processor": "Toy <1>",
+                "cores": 4,
+                "load": 0.1,
+                "versions": {"numpy": "2"},
+            },
             method=Method(rounds=10, runs=50, seconds=1.0, seed=0, detector="blazeface"),
-            conditions=Conditions(load=0.1, temperatures=(50.0, 61.5)),
+            conditions=Conditions(temperatures=(50.0, 61.5)),
             models=models
             or (
                 a_model("small", 1.0, 0.66),

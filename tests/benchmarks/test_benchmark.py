@@ -19,6 +19,7 @@ from edge_fer.benchmarks.speed import batch_times, timed
 from edge_fer.benchmarks.worker import BatchTimes, Job, Sample, SceneTimes
 from edge_fer.benchmarks.worker import measure as run_job
 from edge_fer.card import pack, unpack
+from edge_fer.commands.benchmark import _files
 from edge_fer.commands.benchmark_models import show_changes
 from edge_fer.errors import InputError, ModelError, WorkError
 from edge_fer.models import find_model
@@ -149,21 +150,26 @@ def test_what_a_card_tells():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Two models and what the command measured of them."""
+    """Two models."""
     folder = tmp_path_factory.mktemp("models")
     for name in ("one", "two"):
         shutil.copy(find_model("fer-base"), folder / f"{name}.tflite")
     return folder
 
 
-def test_the_command_measures_a_folder(cli, folder, tmp_path):
+def test_a_folder_is_its_models(folder):
+    assert [file.name for file in _files((str(folder),))] == ["one.tflite", "two.tflite"]
+    assert _files(("fer-base", str(find_model("fer-base")))) == [find_model("fer-base")]
+
+
+def test_the_command_writes_all_it_can(cli, folder, tmp_path):
     pytest.importorskip("matplotlib", reason="plots need matplotlib")
     toy = toy_dataset(training=1, public=2, private=1)
     data = write_csv(tmp_path / "toy.csv", toy)
     votes = write_votes(tmp_path / "fer2013new.csv", toy_votes(toy))
     page, plot = tmp_path / "new" / "page.html", tmp_path / "plot.png"
     done = cli(
-        *("benchmark", folder, *FEW, "--data", data, "--votes", votes, "--ops"),
+        *("benchmark", folder / "one.tflite", *FEW, "--data", data, "--votes", votes, "--ops"),
         *("--target-fps", 0.01, "--json", "-", "--report", page, "--plot", plot),
     )
     assert done.returncode == 0, done.stderr
@@ -173,18 +179,18 @@ def test_the_command_measures_a_folder(cli, folder, tmp_path):
     assert json.loads(done.stdout) == benchmark.to_dict() | json.loads(
         json.dumps(benchmark.to_dict())
     )
-    assert [model.name for model in benchmark.models] == ["one", "two"]
+    (model,) = benchmark.models
     _, card = unpack(find_model("fer-base"))
-    for model in benchmark.models:
-        assert (model.macs, model.sha256, model.not_delegated) == (card.macs, card.sha256, ())
-        assert {(s.truth, s.n > 0) for s in model.scores} == {("fer2013", True), ("ferplus", True)}
-        assert len(model.operators) == model.steps
-        (cell,) = model.cells
-        assert cell.median_ms.value <= cell.p95_ms.value <= cell.p99_ms.value
-        assert cell.n == 20
-        scenes = [(p.scene, p.found) for p in cell.pipelines]
-        assert scenes == [(s, s.faces) for s in (Scene(320, 240), *TYPICAL)]
-        assert cell.of_peak.value > 0
+    assert (model.name, model.macs, model.sha256) == ("one", card.macs, card.sha256)
+    assert model.not_delegated == ()
+    assert {(s.truth, s.n > 0) for s in model.scores} == {("fer2013", True), ("ferplus", True)}
+    assert len(model.operators) == model.steps
+    (cell,) = model.cells
+    assert cell.median_ms.value <= cell.p95_ms.value <= cell.p99_ms.value
+    assert cell.n == 20
+    scenes = [(p.scene, p.found) for p in cell.pipelines]
+    assert scenes == [(s, s.faces) for s in (Scene(320, 240), *TYPICAL)]
+    assert cell.of_peak.value > 0
     assert benchmark.target.reached
     assert benchmark.target.threads == benchmark.target.detect_every == 1
     assert "one" in page.read_text()

@@ -80,14 +80,12 @@ def test_doubts_are_told(benchmark_of, model_of):
     model = replace(model_of("m", 1.0), not_delegated=("ABS", "ABS"))
     pipeline = replace(model.cells[0].pipelines[0], found=0)
     cell = replace(model.cells[0], pipelines=(pipeline,))
-    words = " ".join(
-        warnings(
-            benchmark_of(
-                (replace(model, cells=(cell,)),),
-                conditions=Conditions(load=3.5, throttled=("under-voltage",)),
-            )
-        )
+    benchmark = benchmark_of(
+        (replace(model, cells=(cell,)),),
+        conditions=Conditions(throttled=("under-voltage",)),
+        machine={"cores": 4, "load": 3.5},
     )
+    words = " ".join(warnings(benchmark))
     for part in ("busy", "under-voltage", "does not run ABS;", "did not find every face"):
         assert part in words
 
