@@ -89,13 +89,7 @@ def benchmark_of():
         made = Benchmark(
             schema=SCHEMA,
             made="2026-11-21T12:00:00+00:00",
-            machine={
-                "board": None,
-                "processor": "Toy <1>",
-                "cores": 4,
-                "load": 0.1,
-                "versions": {"numpy": "2"},
-            },
+            machine=MACHINE,
             method=Method(rounds=10, runs=50, seconds=1.0, seed=0, detector="blazeface"),
             conditions=Conditions(temperatures=(50.0, 61.5)),
             models=models
