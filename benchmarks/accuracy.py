@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_fer.benchmarks.estimate import share
+from edge_fer.benchmarks.results import Model, Score
+from edge_fer.card import Card
 from edge_fer.classifier import Classifier
 from edge_fer.files import KERAS_MODELS
 from edge_fer.packages import require
 from edge_fer.train.dataset import Dataset
-from edge_fer.train.truths import Judged, judge, known_truths, truth_of
+from edge_fer.train.truths import TRUTHS, Judged, judge, known_truths, truth_of
 
 
 class ScoredModel:
@@ -90,3 +94,57 @@ def evaluate(
         truth: judge(logits, model.labels, part, truth, model.temperature, model.threshold)
         for truth in known_truths(part)
     }
+
+
+def card_scores(card: Card, split: str = "public") -> tuple[Score, ...]:
+    """What a model's card tells of a split."""
+    told = {truth: card.metrics.get(truth, {}).get(split, {}) for truth in TRUTHS}
+    return tuple(
+        _score(truth, split, facts["n"], facts["accuracy"], facts["macro_f1"], facts["ece"], False)
+        for truth, facts in told.items()
+        if {"n", "accuracy", "macro_f1", "ece"} <= set(facts)
+    )
+
+
+def with_scores(
+    models: Sequence[Model], files: Mapping[str, Path], data: Dataset, split: str
+) -> tuple[Model, ...]:
+    """The models with their figures on a split, and how often they agree with their float32 file.
+
+    Args:
+        models: What was measured of them.
+        files: Their files by name.
+        data: The data set, with FER+'s votes or without.
+        split: ``"public"`` or ``"private"``.
+
+    Raises:
+        ModelError: A model does not know a class of the data.
+    """
+    part = data.split(split)
+    scored = {name: ScoredModel(file, data.names) for name, file in files.items()}
+    logits = {name: model.logits(part) for name, model in scored.items()}
+    exact = {model.family: model.name for model in models if model.precision == "float32"}
+    done = []
+    for model in models:
+        one, given = scored[model.name], logits[model.name]
+        judged = {
+            truth: judge(given, one.labels, part, truth, one.temperature, one.threshold).scores
+            for truth in known_truths(part)
+        }
+        scores = tuple(
+            _score(truth, split, s.n, s.accuracy, s.macro_f1, s.ece, True)
+            for truth, s in judged.items()
+        )
+        reference = exact.get(model.family, model.name)
+        same = None
+        if reference != model.name and scored[reference].labels == one.labels:
+            same = float((given.argmax(1) == logits[reference].argmax(1)).mean())
+        done.append(replace(model, scores=scores, agreement=same))
+    return tuple(done)
+
+
+def _score(
+    truth: str, split: str, n: int, accuracy: float, f1: float, ece: float, measured: bool
+) -> Score:
+    right = share(round(accuracy * n), n)
+    return Score(truth, split, n, right, round(f1, 5), round(ece, 5), measured)

@@ -3,56 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from edge_fer.benchmarks.results import Benchmark
 from edge_fer.benchmarks.soak import Sample
 
 
-def comparison(rows: list[dict[str, Any]]) -> Figure:
-    """Latency by threads, size, and accuracy of every model, side by side.
-
-    Args:
-        rows: One a model and number of threads, as ``edge-fer benchmark --json`` writes them.
-    """
-    names = list(dict.fromkeys(row["model"] for row in rows))
-    threads = sorted({row["threads"] for row in rows})
-    first = {name: next(r for r in rows if r["model"] == name) for name in names}
-    scored = all("accuracy" in r for r in first.values())
-    figure = Figure(figsize=(12 if scored else 8.5, 0.6 * len(names) + 2.4), layout="constrained")
+def comparison(benchmark: Benchmark) -> Figure:
+    """Latency by threads, size, and accuracy of every model, side by side."""
+    models, truth = benchmark.models, benchmark.truth
+    threads = [peak.threads for peak in benchmark.peaks]
+    scores = [score for model in models if (score := model.score(truth))]
+    scored = len(scores) == len(models)
+    figure = Figure(figsize=(12 if scored else 8.5, 0.6 * len(models) + 2.4), layout="constrained")
     axes = figure.subplots(1, 3 if scored else 2, sharey=True, squeeze=False)[0]
-    places = np.arange(len(names))
+    places = np.arange(len(models))
     tall = 0.8 / len(threads)
     for i, count in enumerate(threads):
-        at = {r["model"]: r for r in rows if r["threads"] == count}
-        medians = [at[n]["median_ms"] for n in names]
-        tails = [max(at[n]["p95_ms"] - at[n]["median_ms"], 0) for n in names]
+        cells = [cell for model in models for cell in model.cells if cell.threads == count]
+        tails = [max(cell.p95_ms.value - cell.median_ms.value, 0) for cell in cells]
         axes[0].barh(
             places + (i - (len(threads) - 1) / 2) * tall,
-            medians,
+            [cell.median_ms.value for cell in cells],
             tall,
             label=f"{count} thread" + "s" * (count > 1),
-            xerr=[np.zeros(len(names)), tails],
+            xerr=[np.zeros(len(models)), tails],
             error_kw={"elinewidth": 1, "capsize": 2},
         )
     axes[0].set(xlabel="ms an inference: median, whisker to p95", xlim=(0, None))
     axes[0].legend()
-    axes[0].set_yticks(places, names)
+    axes[0].set_yticks(places, [model.name for model in models])
     axes[0].invert_yaxis()
-    sizes = [first[n]["bytes"] / 1000 for n in names]
+    sizes = [model.bytes / 1000 for model in models]
     axes[1].bar_label(axes[1].barh(places, sizes, 0.6, color="tab:gray"), fmt="%.0f", padding=2)
     axes[1].set(xlabel="file, kB", xlim=(0, 1.2 * max(sizes)))
     if scored:
         # Points and not bars: the axis does not start at 0.
-        shares = [100 * first[n]["accuracy"] for n in names]
+        shares = [100 * score.accuracy.value for score in scores]
         axes[2].plot(shares, places, "o", color="tab:green")
         for share, place in zip(shares, places, strict=True):
             axes[2].annotate(f"{share:.2f}", (share, place), (6, 4), textcoords="offset points")
         axes[2].set(
-            xlabel=f"accuracy, % (n = {first[names[0]]['n']})",
-            xlim=(min(shares) - 1, max(shares) + 1),
+            xlabel=f"accuracy, % (n = {scores[0].n})", xlim=(min(shares) - 1, max(shares) + 1)
         )
     for one in axes:
         one.grid(axis="x", alpha=0.3)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from edge_fer.errors import StorageError
+from edge_fer.errors import InputError, StorageError
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm"})
 """Suffixes of the picture files that are read and written."""
@@ -51,6 +51,16 @@ def write_whole(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):  # it may be the folder itself that is amiss
             part.unlink(missing_ok=True)
+
+
+def check_page(path: Path) -> None:
+    """Make sure that a report's name is that of a page.
+
+    Raises:
+        InputError: It is no ``.html`` file.
+    """
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"--report {path}: the report is a page; name an .html file")
 
 
 def part_beside(path: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields, is_dataclass
+from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from edge_fer.errors import EdgeFerError
@@ -15,7 +16,8 @@ def from_plain(kind: type[T], raw: Any, error: type[EdgeFerError], where: str) -
     """Build a dataclass, refusing unknown keys, missing ones and values of the wrong kind.
 
     Args:
-        kind: A dataclass of numbers, texts, dicts, tuples of one type, and such dataclasses.
+        kind: A dataclass of numbers, texts, dicts, tuples of one type, such dataclasses, and any of
+            these or None.
         raw: A dict as a parser gives it: lists for tuples.
         error: What to raise.
         where: What the data is, for the message.
@@ -40,6 +42,10 @@ def from_plain(kind: type[T], raw: Any, error: type[EdgeFerError], where: str) -
 
 
 def _value(kind: Any, value: Any, error: type[EdgeFerError], where: str) -> Any:
+    if isinstance(kind, UnionType):
+        if value is None and NoneType in get_args(kind):
+            return None
+        (kind,) = (one for one in get_args(kind) if one is not NoneType)
     if is_dataclass(kind) and isinstance(kind, type):
         return from_plain(kind, value, error, where)
     if get_origin(kind) is tuple and isinstance(value, list | tuple):

@@ -20,6 +20,7 @@ from edge_fer.train.metrics import Scores, score
 from edge_fer.train.votes import majority
 
 FER2013, FERPLUS = TRUTHS = ("fer2013", "ferplus")
+WORDS = {FER2013: "FER-2013's labels", FERPLUS: "the majority of FER+'s taggers"}
 
 
 def truth_of(recipe: Mapping[str, Any]) -> str:

@@ -2,36 +2,98 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_fer.commands.options import detector_option, json_option
-from edge_fer.commands.talk import progress_bar, say, show, write_json
+from edge_fer.commands.options import FER, detector_option, json_option, votes_option
+from edge_fer.commands.talk import say, write_json
 
 if TYPE_CHECKING:
+    from edge_fer.benchmarks.measure import Plan
     from edge_fer.train.dataset import Dataset
+
+
+class _Size(click.ParamType):  # type: ignore[type-arg]
+    name = "WxH"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        width, by, height = str(value).lower().partition("x")
+        if not by or not (width + height).isdecimal() or not (width + height).isascii():
+            self.fail(f"{value!r} is not a size such as 640x480", param, ctx)
+        size = int(width), int(height)
+        if not all(64 <= side <= 8192 for side in size):
+            self.fail(f"{value!r} does not lie between 64 and 8192 pixels a side", param, ctx)
+        return size
 
 
 @click.command("benchmark", short_help="Compare models: latency, FPS, memory, accuracy.")
 @click.argument("models", nargs=-1)
-@click.option("--data", type=click.Path(path_type=Path), help="FER-2013, to measure accuracy too.")
+@click.option("--data", type=click.Path(path_type=Path), help=f"Measure accuracy too. {FER}")
+@votes_option
 @click.option(
     "--split", type=click.Choice(["public", "private"]), default="public", show_default=True
 )
 @click.option(
     "--threads",
     type=click.IntRange(1, 64),
-    default=None,
     help="Measure with 1, 2, 4 … up to this many. Default: the processor's cores.",
 )
 @click.option(
-    "--runs", type=click.IntRange(10), default=300, show_default=True, help="Inferences to time."
+    "--rounds",
+    type=click.IntRange(2),
+    help="Fresh processes for each model and number of threads. Default: 10.",
+)
+@click.option(
+    "--runs",
+    type=click.IntRange(10),
+    help="Times to take of everything in each round. Default: 50.",
+)
+@click.option(
+    "--size",
+    "sizes",
+    type=_Size(),
+    multiple=True,
+    help="Frame size; may be given several times. Default: 640x480, 1280x720 and 1920x1080.",
+)
+@click.option(
+    "--faces",
+    type=click.IntRange(1, 12),
+    multiple=True,
+    help="Faces in a frame; may be given several times. Default: 1, 2, 5 and 10.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the random order.")
+@click.option("--quick", is_flag=True, help="Less of everything: all in less than a minute.")
+@click.option(
+    "--ops", "operators", is_flag=True, help="Also where the time goes, operator by operator."
 )
 @json_option
+@click.option("--report", type=click.Path(path_type=Path), help="Also as one page (.html).")
 @click.option("--plot", type=click.Path(path_type=Path), help="Also as a picture (PNG).")
+@click.option(
+    "--compare",
+    "old",
+    type=click.Path(path_type=Path),
+    help="Tell what changed since this --json was written, beyond the noise.",
+)
+@click.option(
+    "--max-regression",
+    type=click.FloatRange(0),
+    default=5,
+    show_default=True,
+    metavar="PERCENT",
+    help="With --compare: exit with 1 where something got worse by more than this.",
+)
+@click.option(
+    "--target-fps",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Name the best model and settings that hold this frame rate here.",
+)
 @click.option(
     "--crop",
     is_flag=True,
@@ -86,11 +148,22 @@ if TYPE_CHECKING:
 def command(
     models: tuple[str, ...],
     data: Path | None,
+    votes: Path | None,
     split: str,
     threads: int | None,
-    runs: int,
+    rounds: int | None,
+    runs: int | None,
+    sizes: tuple[tuple[int, int], ...],
+    faces: tuple[int, ...],
+    seed: int,
+    quick: bool,
+    operators: bool,
     json_to: str | None,
+    report: Path | None,
     plot: Path | None,
+    old: Path | None,
+    max_regression: float,
+    target_fps: float | None,
     crop: bool,
     side: int,
     tilt: float,
@@ -100,41 +173,49 @@ def command(
     soak: float | None,
     period: float | None,
     detector: str,
-) -> None:
+) -> int:
     """Measure MODELS: names of shipped models, .tflite files, or folders of them.
 
-    Without any, all shipped models. Every figure comes from a fresh process of its own.
+    Without any, all shipped models. Every model runs in many short, fresh processes, all of them in
+    random order. The detector is BlazeFace on LiteRT, unless --detector says mediapipe.
     """
     from edge_fer.benchmarks.machine import describe_machine
+    from edge_fer.commands.benchmark_crop import crop_rows
     from edge_fer.commands.benchmark_live import check_live, soak_run
     from edge_fer.packages import require
     from edge_fer.train.readers import load
 
     files = _files(models)
+    other = crop or videos or crowd or soak is not None
+    if other and (report or old or target_fps or operators):
+        raise click.UsageError(
+            "--report, --compare, --target-fps, --ops are not for --crop, --live, --crowd, --soak"
+        )
     if plot:
         require("--plot", "matplotlib")
     if crop and (data is None or plot):
         raise click.UsageError("--crop needs --data, the faces to paste, and draws no plot")
     if crowd and data is None:
         raise click.UsageError("--crowd needs --data, whose faces it shows")
-    dataset = load(data) if data else None
+    if (videos or crowd) and plot and soak is None:
+        raise click.UsageError("--live and --crowd draw no plot")
+    dataset = load(data, votes=votes) if data else None
     if soak is not None:
         rows = soak_run(files[0], videos, soak, period, detector, plot)
     elif videos or crowd:
         faces = dataset.split(split) if dataset and crowd else None
         rows = check_live(files, videos, faces, noise, detector)
     elif crop and dataset:
-        rows = _check_crop(files, dataset, split, side, tilt, detector)
+        rows = crop_rows(files, dataset, split, side, tilt, detector)
     else:
-        rows = _compare(files, dataset, split, threads, runs)
+        plan = _plan(quick, threads, rounds, runs, sizes, faces, seed, detector)
+        outputs = (json_to, report, plot)
+        return _compare(
+            files, plan, dataset, split, operators, target_fps, outputs, old, max_regression
+        )
     if json_to:
         write_json({"machine": describe_machine(), "split": split, "results": rows}, json_to)
-    if plot and soak is None:
-        from edge_fer.benchmarks.plot import comparison
-        from edge_fer.figures import save_figure
-
-        save_figure(comparison(rows), plot)
-        say(f"{plot} is the plot")
+    return 0
 
 
 def _files(models: tuple[str, ...]) -> list[Path]:
@@ -153,123 +234,69 @@ def _files(models: tuple[str, ...]) -> list[Path]:
     return list(dict.fromkeys(files))
 
 
-def _compare(
-    files: list[Path], data: Dataset | None, split: str, threads: int | None, runs: int
-) -> list[dict[str, Any]]:
-    import os
-
-    from edge_fer.benchmarks.accuracy import evaluate
-    from edge_fer.benchmarks.speed import measure
-    from edge_fer.card import unpack
-    from edge_fer.train.truths import FER2013
+def _plan(
+    quick: bool,
+    threads: int | None,
+    rounds: int | None,
+    runs: int | None,
+    sizes: tuple[tuple[int, int], ...],
+    faces: tuple[int, ...],
+    seed: int,
+    detector: str,
+) -> Plan:
+    from edge_fer.benchmarks.measure import QUICK, Plan
 
     most = threads or len(os.sched_getaffinity(0))
-    counts = [n for n in (1, 2, 4, 8, 16, 32, 64) if n < most] + [most]
-    # A broken model is found before the long work.
-    cards = {file: unpack(file)[1] for file in files}
-    plain = [file.name for file in files]
-    names = {f: f.name if plain.count(f.name) == 1 else str(f) for f in files}
-    rows: list[dict[str, Any]] = []
-    with progress_bar() as bar:
-        task = bar.add_task("", total=len(files) * len(counts))
-        for file in files:
-            for count in counts:
-                bar.update(task, description=f"{file.name}, {count} threads")
-                rows.append({"model": names[file], **asdict(measure(file, count, runs))})
-                bar.advance(task)
-    scores = {}
-    if data:
-        for file in files:
-            say(f"scoring {file.name} on {split}")
-            scores[file] = evaluate(file, data, split)[FER2013].scores
-    for row, file in zip(rows, [f for f in files for _ in counts], strict=True):
-        card = cards[file]
-        row |= {
-            "precision": card.quantization.get("precision"),
-            "bytes": file.stat().st_size,
-            "macs": card.macs,
-            "sha256": card.sha256,
-        }
-        if file in scores:
-            scored = scores[file]
-            row |= {"n": scored.n, "accuracy": scored.accuracy, "macro_f1": scored.macro_f1}
-    _show_rows(rows, split)
-    return rows
-
-
-def _show_rows(rows: list[dict[str, Any]], split: str) -> None:
-    from rich.table import Table
-
-    table = Table(
-        caption="FPS: the pipeline with BlazeFace on LiteRT, one face in 640x480, no decoding"
+    counts = (*(n for n in (1, 2, 4, 8, 16, 32, 64) if n < most), most)
+    plan = replace(
+        QUICK if quick else Plan(),
+        threads=tuple(dict.fromkeys((1, most))) if quick else counts,
+        seed=seed,
+        detector="blazeface" if detector == "auto" else detector,
     )
-    for name in (
-        "model",
-        "precision",
-        "kB",
-        "MMAC",
-        f"{split} %",
-        "threads",
-        "median ms",
-        "p95 ms",
-        "FPS",
-        "start ms",
-        "MiB",
-    ):
-        table.add_column(name, justify="left" if name in ("model", "precision") else "right")
-    for row in rows:
-        table.add_row(
-            row["model"],
-            row["precision"],
-            f"{row['bytes'] / 1000:.0f}",
-            f"{row['macs'] / 1e6:.1f}",
-            f"{100 * row['accuracy']:.2f}" if "accuracy" in row else "",
-            str(row["threads"]),
-            f"{row['median_ms']:.3f}",
-            f"{row['p95_ms']:.3f}",
-            f"{row['fps']:.0f}",
-            f"{row['start_ms']:.0f}",
-            f"{row['memory_mib']:.0f}",
-        )
-    show(table)
+    return replace(
+        plan,
+        rounds=rounds or plan.rounds,
+        runs=runs or plan.runs,
+        sizes=sizes or plan.sizes,
+        faces=faces or plan.faces,
+    )
 
 
-def _check_crop(
-    files: list[Path], data: Dataset, split: str, side: int, tilt: float, detector: str
-) -> list[dict[str, Any]]:
-    from rich.table import Table
+def _compare(
+    files: list[Path],
+    plan: Plan,
+    data: Dataset | None,
+    split: str,
+    operators: bool,
+    target_fps: float | None,
+    outputs: tuple[str | None, Path | None, Path | None],
+    old: Path | None,
+    max_regression: float,
+) -> int:
+    from edge_fer.benchmarks.report import page
+    from edge_fer.benchmarks.results import read_benchmark
+    from edge_fer.commands.benchmark_models import measure_models, show_benchmark, show_changes
+    from edge_fer.files import check_page, write_whole
 
-    from edge_fer.benchmarks.crop_check import check_crop
-    from edge_fer.classifier import Classifier
-    from edge_fer.detector import open_detector
+    json_to, report, plot = outputs
+    if report:
+        check_page(report)
+    before = read_benchmark(old) if old else None
+    stems = [file.stem for file in files]
+    names = {f.stem if stems.count(f.stem) == 1 else str(f): f for f in files}
+    benchmark = measure_models(names, plan, data, split, operators, target_fps)
+    show_benchmark(benchmark)
+    if json_to:
+        write_json(benchmark.to_dict(), json_to)
+    if report:
+        with write_whole(report) as part:
+            part.write_text(page(benchmark), "utf-8")
+        say(f"{report} is the page")
+    if plot:
+        from edge_fer.benchmarks.plot import comparison
+        from edge_fer.figures import save_figure
 
-    part = data.split(split)
-    rows = []
-    table = Table(title=f"{split}, n = {len(part)}, pasted at {side} px into 640x480")
-    for name in (
-        "model",
-        "found %",
-        "direct %",
-        "direct, found %",
-        "end to end, found %",
-        "scale",
-        "shift",
-        "roll",
-    ):
-        table.add_column(name, justify="left" if name == "model" else "right")
-    for file in files:
-        with open_detector(detector) as finder:
-            result = check_crop(Classifier(file), finder, part, side, tilt)
-        rows.append({"model": file.name, **asdict(result)})
-        table.add_row(
-            file.name,
-            *(
-                f"{100 * v:.2f}"
-                for v in (result.found, result.direct_all, result.direct, result.end_to_end)
-            ),
-            f"{result.scale:.3f} ± {result.scale_spread:.3f}",
-            f"{result.shift:.3f} ± {result.shift_spread[1]:.3f}",
-            f"± {result.roll_spread:.1f}°",
-        )
-    show(table)
-    return rows
+        save_figure(comparison(benchmark), plot)
+        say(f"{plot} is the plot")
+    return int(before is not None and show_changes(before, benchmark, max_regression))

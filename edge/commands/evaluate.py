@@ -14,8 +14,6 @@ from edge_fer.commands.talk import judged_table, show, write_json
 if TYPE_CHECKING:
     from edge_fer.benchmarks.robustness import Robustness
 
-WORDS = {"fer2013": "FER-2013's labels", "ferplus": "the majority of FER+'s taggers"}
-
 
 @click.command("evaluate", short_help="Score a model on FER-2013.")
 @click.argument("model", type=click.Path(path_type=Path))
@@ -55,7 +53,7 @@ def command(
     from edge_fer.benchmarks.robustness import robustness as lines_of
     from edge_fer.labels import FER_LABELS
     from edge_fer.train.readers import load
-    from edge_fer.train.truths import FER2013, FERPLUS
+    from edge_fer.train.truths import FER2013, FERPLUS, WORDS
 
     scored = ScoredModel(model, FER_LABELS)
     dataset = load(data, votes=votes)

@@ -186,7 +186,7 @@ def command(
         finder = stack.enter_context(open_detector(detector, min_score, threads))
         if classifier is None:
             choice = choose_model(frames.fps or 1.0, finder, threads)
-            _event(f"model {choice.name}: {choice.milliseconds:.2f} ms a face on this board")
+            _event(f"model {choice.name}: {choice.frame_ms:.1f} ms a frame with two faces here")
             classifier = Classifier(choice.name, threads, leave_out)
         pipeline = Pipeline(
             finder,

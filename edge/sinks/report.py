@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from edge_fer.draw import COLORS
-from edge_fer.errors import InputError
 from edge_fer.figures import save_figure
-from edge_fer.files import write_whole
+from edge_fer.files import check_page, write_whole
 from edge_fer.frame import Reading
 from edge_fer.packages import require
 
@@ -68,8 +67,7 @@ class Report:
     """
 
     def __init__(self, path: Path, title: str) -> None:
-        if path.suffix.lower() not in (".html", ".htm"):
-            raise InputError(f"--report {path}: the report is a page; name an .html file")
+        check_page(path)
         require("--report", "matplotlib")
         self._path, self._title = path, title
         self._people: dict[int, _Person] = defaultdict(_Person)
