@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edge_fer.card import Card, pack
 from edge_fer.convert import PRECISIONS
 from edge_fer.convert.layers import LayerError, layer_errors
+from edge_fer.convert.pooling import without_average_pooling
 from edge_fer.convert.representative import calibration_inputs, stratified_sample
 from edge_fer.convert.tflite import check_full_integer, to_tflite, without_names
 from edge_fer.errors import GateError
@@ -97,7 +98,7 @@ def convert(
     truth = truth_of(recipe)
     if facts.get("data", {}).get("sha256") not in (None, data.fingerprint()):
         on_step("note: the model was trained on other data than this; figures may flatter it")
-    model = without_softmax(model)
+    model = without_average_pooling(without_softmax(model))
     public = data.split("public")
     pictures = public.prepared(spec)
     wanted = true_labels(truth, labels, public)
