@@ -32,6 +32,13 @@ run() {
     fi
 }
 
+# Where systemd does not run (in an image that is being made, say) there is nothing to tell it.
+systemd() {
+    if [ -n "$dry" ] || [ -d /run/systemd/system ]; then
+        run systemctl "$@"
+    fi
+}
+
 # Sets what depends on the system: the library's name, and what NumPy apt's packages are built for.
 look_at_system() {
     architecture=$(dpkg --print-architecture 2>/dev/null) || fail "this is no Debian system"
@@ -110,9 +117,9 @@ remove() {
     # The folder of a service that is removed already may still be there.
     names=$(printf '%s\nedge-fer\n' "$(services)" | sort -u)
     for name in $(services); do
-        run systemctl disable --quiet --now "$name.service"
-        run rm -f "$units/$name.service"
-        run systemctl daemon-reload
+        systemd disable --quiet --now "$name.service"
+        run rm -f "$units/$name.service" "$units/multi-user.target.wants/$name.service"
+        systemd daemon-reload
     done
     run rm -rf "$home" "$link"
     if [ -n "$purge" ]; then
@@ -172,6 +179,6 @@ install_libraries
 make_environment
 install_package
 for name in $(services); do
-    run systemctl try-restart --no-block "$name.service"
+    systemd try-restart --no-block "$name.service"
 done
 run "$home/bin/edge-fer" doctor || fail "it is installed, but see above what is amiss" 1

@@ -148,7 +148,8 @@ def test_what_is_removed_is_ours_alone(install, root):
     _service(root, "ssh", "[Unit]\n")
     kept = [
         "systemctl disable --quiet --now kitchen.service",
-        "rm -f /etc/systemd/system/kitchen.service",
+        "rm -f /etc/systemd/system/kitchen.service"
+        " /etc/systemd/system/multi-user.target.wants/kitchen.service",
         "systemctl daemon-reload",
         "rm -rf /opt/edge-fer /usr/local/bin/edge-fer",
     ]
