@@ -1,7 +1,9 @@
 #!/bin/sh
 # Builds the source distribution and the wheel into dist/, or into the folder that is named:
 #
-#   PYTHON=.venv/bin/python deploy/build.sh [FOLDER]
+#   PYTHON=.venv/bin/python deploy/build.sh [FOLDER]      (make dist)
+#
+# That Python has the packages build and setuptools.
 #
 # The same files give the same bytes in every folder, at every time and for every user: only what git
 # knows is packed, as nobody's and of the time of the last commit (or SOURCE_DATE_EPOCH). setuptools
@@ -9,17 +11,15 @@
 set -eu
 umask 022
 python=${PYTHON:-python3}
-out=${1:-$(dirname "$0")/../dist}
-mkdir -p "$out"
-out=$(cd "$out" && pwd)
-cd "$(dirname "$0")/.."
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+root=$(dirname "$0")/..
+out=${1:-$root/dist}
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$root" log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir "$work/source"
-git ls-files -z | xargs -0 cp --parents -t "$work/source"
+mkdir -p "$work/source" "$out"
+(cd "$root" && git ls-files -z | xargs -0 cp --parents -t "$work/source")
 chmod -R u=rwX,go=rX "$work/source"
 
 build() {
@@ -28,10 +28,9 @@ build() {
 
 build --sdist --outdir "$work" "$work/source"
 # setuptools packs with the time of packing and the name of who packs.
-cd "$work"
-archive=$(echo ./*.tar.gz)
-tar -xzf "$archive"
+archive=$(echo "$work"/*.tar.gz)
 name=$(basename "$archive" .tar.gz)
+tar -xzf "$archive" -C "$work"
 tar --format=ustar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner \
-    -cf - "$name" | gzip -9n >"$out/$name.tar.gz"
-build --wheel --outdir "$out" "$name"
+    -cf - -C "$work" "$name" | gzip -9n >"$out/$name.tar.gz"
+build --wheel --outdir "$out" "$work/$name"

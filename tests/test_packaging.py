@@ -168,3 +168,17 @@ def test_every_shipped_file_is_named_with_its_licence():
     assert "blazeface-short.tflite" in text
     assert "collins.jpg" in text
     assert "Apache License" in (ROOT / "LICENSE").read_text()
+
+
+def test_every_package_that_is_asked_for_is_named_with_its_licence():
+    with (ROOT / "pyproject.toml").open("rb") as f:
+        project = tomllib.load(f)["project"]
+    extras = project["optional-dependencies"]
+    needs = [
+        *project["dependencies"],
+        *(n for name in extras if name != "dev" for n in extras[name]),
+    ]
+    names = {re.split(r"[<>=;\[]", need)[0] for need in needs} - {"edge-fer"}
+    text = (ROOT / "THIRD_PARTY.md").read_text()
+    assert {"numpy", "starlette", "keras"} < names
+    assert [name for name in names if not re.search(rf"\b{name}\b", text)] == []
