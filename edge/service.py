@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -101,9 +101,6 @@ _NETWORKS = {
 }
 _ONLINE = "Wants=network-online.target\nAfter=network-online.target\n"
 
-Tell = Callable[[Sequence[str]], None]
-"""Runs ``systemctl`` with arguments."""
-
 
 @dataclass(frozen=True)
 class Service:
@@ -169,53 +166,47 @@ class Service:
         )
 
 
-def install(
-    service: Service,
-    secrets: Mapping[str, str],
-    defaults: Mapping[str, str],
-    tell: Tell | None = None,
-) -> None:
+def install(service: Service, secrets: Mapping[str, str], defaults: Mapping[str, str]) -> None:
     """Write the unit, and start the service now and at every start of the machine.
 
     Args:
         service: What to run.
         secrets: Environment variables for it, kept in its file beside those that it has already.
         defaults: The same, where the file has none of that name.
-        tell: Runs systemctl; the real one if None.
 
     Raises:
         InputError: A unit of that name exists that is not edge-fer's.
         WorkError: A file cannot be written, or systemctl fails.
     """
-    tell, unit = tell or _systemctl, _own_unit(service.name)
+    unit = _own_unit(service.name)
     text = service.unit()
+    _systemctl("--version")  # whether it is there at all, before anything is written
     _keep(service.secrets, secrets, defaults)
     with write_whole(unit) as part:
         part.write_text(text)
         part.chmod(0o644)
-    tell(["daemon-reload"])
-    tell(["enable", "--quiet", unit.name])
+    _systemctl("daemon-reload")
+    _systemctl("enable", "--quiet", unit.name)
     # It is ready only with the first reading, which may take until a camera is plugged in.
-    tell(["restart", "--no-block", unit.name])
+    _systemctl("restart", "--no-block", unit.name)
 
 
-def remove(name: str, tell: Tell | None = None) -> None:
+def remove(name: str) -> None:
     """Stop the service and remove its unit; what it wrote, and its secrets, stay.
 
     Args:
         name: Of the service.
-        tell: Runs systemctl; the real one if None.
 
     Raises:
         InputError: There is no such service, or it is not edge-fer's.
         WorkError: systemctl fails.
     """
-    tell, unit = tell or _systemctl, _own_unit(name)
+    unit = _own_unit(name)
     if not unit.exists():
         raise InputError(f"there is no service {name}: {unit} does not exist")
-    tell(["disable", "--quiet", "--now", unit.name])
+    _systemctl("disable", "--quiet", "--now", unit.name)
     unit.unlink()
-    tell(["daemon-reload"])
+    _systemctl("daemon-reload")
 
 
 def _own_unit(name: str) -> Path:
@@ -231,9 +222,7 @@ def _keep(file: Path, secrets: Mapping[str, str], defaults: Mapping[str, str]) -
     """Put variables into an environment file that nobody but root can read."""
     lines = file.read_text().splitlines() if file.exists() else []
     old = {line.partition("=")[0].strip(): line for line in lines}
-    new = {**defaults, **secrets}
-    for name in defaults.keys() & old.keys() - secrets.keys():
-        del new[name]
+    new = {name: value for name, value in defaults.items() if name not in old} | dict(secrets)
     if not new:
         return
     lines = [line for name, line in old.items() if name not in new]
@@ -265,7 +254,7 @@ def _plain(text: str) -> str:
     return text
 
 
-def _systemctl(arguments: Sequence[str]) -> None:
+def _systemctl(*arguments: str) -> None:
     program = shutil.which("systemctl")
     if program is None or not Path("/run/systemd/system").is_dir():
         raise WorkError("systemd does not run this machine; --print shows the unit")

@@ -45,8 +45,8 @@ def command(
 ) -> int:
     """Have systemd run edge-fer run ARGUMENTS now, and from every start of the machine.
 
-    The run is watched, started again when it fails or hangs, and sees nothing of the machine but
-    its camera, its network and its own folder /var/lib/NAME, where --save, --jsonl and --csv write.
+    The run is watched and started again when it fails or hangs. It reaches no device but its
+    camera, and writes to no folder but its own, /var/lib/NAME: --save, --jsonl and --csv go there.
 
     Secrets are taken from the environment and not from the command line, which everybody on the
     machine can read: EDGE_FER_TOKEN (--serve), EDGE_FER_MQTT_PASSWORD, and EDGE_FER_SOURCE for a

@@ -158,8 +158,8 @@ def command(
     """Find the faces in SOURCE and read their emotions.
 
     SOURCE is a camera's number (default 0), picamera, a picture, a folder or glob of pictures, a
-    video, a stream's URL, or - for a picture or MJPEG on standard input. Ctrl-C ends it with all
-    files whole.
+    video, a stream's URL, or - for a picture or MJPEG on standard input; EDGE_FER_SOURCE can name
+    it, too. Ctrl-C ends it with all files whole.
     """
     from edge_fer.choice import choose_model
     from edge_fer.classifier import Classifier

@@ -12,6 +12,8 @@ from edge_fer.commands import install_service
 from edge_fer.errors import InputError, WorkError
 from edge_fer.service import Service
 
+SYSTEMCTL = service._systemctl
+
 
 @pytest.fixture(autouse=True)
 def machine(tmp_path, monkeypatch):
@@ -20,7 +22,7 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(service, "UNITS", tmp_path / "units")
     monkeypatch.setattr(service, "OTHERS", tmp_path / "system")
     monkeypatch.setattr(service, "SECRETS", tmp_path / "secrets")
-    monkeypatch.setattr(service, "_systemctl", lambda arguments: told.append(" ".join(arguments)))
+    monkeypatch.setattr(service, "_systemctl", lambda *words: told.append(" ".join(words)))
     # Where Python and this checkout lie while the tests run is not what they are about.
     monkeypatch.setattr(install_service, "_HOMES", (str(tmp_path / "home"),))
     monkeypatch.setattr(install_service, "_TEMPORARY", (str(tmp_path / "tmp"),))
@@ -193,7 +195,8 @@ def test_it_is_written_started_and_removed(call, tmp_path, machine):
     assert stat.S_IMODE(unit.stat().st_mode) == 0o644
     assert "--jsonl -" in unit.read_text()
     enable = "enable --quiet kitchen.service"
-    assert machine == ["daemon-reload", enable, "restart --no-block kitchen.service"]
+    restart = "restart --no-block kitchen.service"
+    assert machine == ["--version", "daemon-reload", enable, restart]
     call("--name", "kitchen", "0", "--csv", "-")  # its own it replaces
     assert "--csv -" in unit.read_text()
     machine.clear()
@@ -217,11 +220,12 @@ def test_a_unit_of_others_is_left_alone(call, tmp_path, machine, folder):
     assert machine == []
 
 
-def test_without_systemd_that_is_said(monkeypatch):
-    monkeypatch.undo()
-    monkeypatch.setenv("PATH", "/nowhere")
+def test_without_systemd_nothing_is_written(call, monkeypatch, tmp_path):
+    monkeypatch.setattr(service, "_systemctl", SYSTEMCTL)
+    monkeypatch.setattr(service.shutil, "which", lambda _: None)
     with pytest.raises(WorkError, match="--print"):
-        service._systemctl(["daemon-reload"])
+        call("0", "--serve", "0.0.0.0:8080")
+    assert _files(tmp_path) == []
 
 
 def test_secrets_go_into_a_file_of_roots(call, tmp_path, monkeypatch):
