@@ -1,12 +1,13 @@
 # make demo    install on this machine and read the emotion of a face in a picture
 # make test    install everything and run the tests
+# make dist    the wheel and the source distribution, in dist/
 # make check   what CI runs: lint, types, tests
 # make PYTHON=python3.13 …   with a Python of your choice
 
 PYTHON ?=
 BIN := .venv/bin
 
-.PHONY: demo test lint types check format clean
+.PHONY: demo test lint types check format dist clean
 
 demo: .venv/device
 	$(BIN)/edge-fer run benchmarks/collins.jpg --no-show --save demo/collins.jpg --jsonl demo/collins.jsonl
@@ -50,6 +51,9 @@ format: .venv/dev
 	@echo "Installing edge-fer with TensorFlow and the development tools into .venv: some minutes"
 	$(BIN)/python -m pip install --quiet -e '.[dev]'
 	touch $@ .venv/device
+
+dist: .venv/dev
+	PYTHON=$(BIN)/python deploy/build.sh
 
 clean:
 	rm -rf .venv build dist demo *.egg-info

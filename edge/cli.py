@@ -19,7 +19,9 @@ import click
 
 from edge_fer.errors import InputError, ReaderGoneError, WorkError
 
-_COMMANDS = ("train", "convert", "run", "evaluate", "benchmark", "models", "doctor")
+_COMMANDS = (
+    "train", "convert", "run", "evaluate", "benchmark", "models", "doctor", "install-service"
+)  # fmt: skip
 
 
 class _Commands(click.Group):
@@ -31,7 +33,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command = importlib.import_module(f"edge_fer.commands.{cmd_name}").command
+        module = cmd_name.replace("-", "_")
+        command = importlib.import_module(f"edge_fer.commands.{module}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -1,10 +1,14 @@
 """What is installed is what lies here, however it is installed."""
 
+import hashlib
 import importlib.util
+import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -19,27 +23,66 @@ PACKAGES = {
     "convert": "edge_fer/convert",
     "benchmarks": "edge_fer/benchmarks",
 }
+BESIDE = (".ci", "deploy", "examples", "tests")
+FILES = (
+    ".gitignore", "LICENSE", "MANIFEST.in", "Makefile", "README.md", "THIRD_PARTY.md",
+    "pyproject.toml",
+)  # fmt: skip
 SHIPPED = {
     ".py", ".toml", ".tflite", ".jpg", ".typed", ".html", ".css", ".js", ".svg",
 }  # fmt: skip
 
 
+def _build(place, mode):
+    """What deploy/build.sh makes of a copy whose files have another mode and time than here."""
+    source = place / "source"
+    for folder in (*PACKAGES, *BESIDE):
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / folder, source / folder, ignore=ignore)
+    for file in FILES:
+        shutil.copy(ROOT / file, source)
+    for file in source.rglob("*"):
+        if file.is_file():
+            file.chmod(mode | (file.stat().st_mode & stat.S_IXUSR))
+            os.utime(file, (mode, mode))
+    (source / "edge" / "left_about.tflite").write_bytes(b"unknown to git")
+    git = ["git", "-C", str(source)]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "add", "--all", "--", ".", ":!edge/left_about.tflite"], check=True)
+    environment = {**os.environ, "PYTHON": sys.executable, "SOURCE_DATE_EPOCH": "1700000000"}
+    command = [source / "deploy" / "build.sh", place / "dist"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=environment, umask=0o777 - mode
+    )
+    assert done.returncode == 0, done.stderr
+    return {file.suffix: file for file in (place / "dist").iterdir()}
+
+
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    """A wheel built from a clean copy: setuptools packs whatever an old build/ folder holds."""
-    copy = tmp_path_factory.mktemp("source")
-    for folder in PACKAGES:
-        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("pyproject.toml", "README.md", "LICENSE", "THIRD_PARTY.md"):
-        shutil.copy(ROOT / file, copy)
-    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q"]
-    subprocess.run([*command, "-w", str(copy / "dist"), str(copy)], check=True, cwd=copy)
-    (file,) = (copy / "dist").glob("*.whl")
-    with zipfile.ZipFile(file) as z:
+def built(tmp_path_factory):
+    """The source distribution and the wheel, by suffix, built from a copy."""
+    if not shutil.which("git"):
+        pytest.skip("git is not installed")
+    return _build(tmp_path_factory.mktemp("first"), 0o644)
+
+
+@pytest.fixture(scope="module")
+def wheel(built):
+    with zipfile.ZipFile(built[".whl"]) as z:
         yield set(z.namelist()), z.read(next(n for n in z.namelist() if n.endswith("METADATA")))
 
 
-def test_the_wheel_holds_every_module_and_data_file(wheel):
+def test_the_same_files_give_the_same_bytes(built, tmp_path):
+    again = _build(tmp_path / "in another, longer folder", 0o600)
+    first, second = (
+        {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files.values()}
+        for files in (built, again)
+    )
+    assert first == second
+    assert len(first) == 2
+
+
+def test_the_wheel_holds_every_module_and_data_file_and_nothing_else(wheel):
     names, _ = wheel
     here = {
         f"{package}/{file.relative_to(ROOT / folder).as_posix()}"
@@ -47,8 +90,25 @@ def test_the_wheel_holds_every_module_and_data_file(wheel):
         for file in (ROOT / folder).rglob("*")
         if file.suffix in SHIPPED
     }
-    there = {name for name in names if name.startswith("edge_fer/")}
-    assert there == here
+    about = {
+        "licenses/LICENSE", "licenses/THIRD_PARTY.md",
+        "METADATA", "RECORD", "WHEEL", "entry_points.txt", "top_level.txt",
+    }  # fmt: skip
+    (info,) = {name.split("/")[0] for name in names} - {"edge_fer"}
+    assert names == here | {f"{info}/{name}" for name in about}
+
+
+def test_the_source_distribution_holds_what_git_knows(built):
+    with tarfile.open(built[".gz"]) as t:
+        names = {name.partition("/")[2] for name in t.getnames() if t.getmember(name).isfile()}
+    made = {"PKG-INFO", "setup.cfg"}
+    here = {
+        file.relative_to(ROOT).as_posix()
+        for folder in (*PACKAGES, *BESIDE)
+        for file in (ROOT / folder).rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+    assert {n for n in names if not n.startswith("edge_fer.egg-info/")} == made | here | {*FILES}
 
 
 def test_the_device_install_asks_for_no_training_package(wheel):
@@ -108,3 +168,17 @@ def test_every_shipped_file_is_named_with_its_licence():
     assert "blazeface-short.tflite" in text
     assert "collins.jpg" in text
     assert "Apache License" in (ROOT / "LICENSE").read_text()
+
+
+def test_every_package_that_is_asked_for_is_named_with_its_licence():
+    with (ROOT / "pyproject.toml").open("rb") as f:
+        project = tomllib.load(f)["project"]
+    extras = project["optional-dependencies"]
+    needs = [
+        *project["dependencies"],
+        *(n for name in extras if name != "dev" for n in extras[name]),
+    ]
+    names = {re.split(r"[<>=;\[]", need)[0] for need in needs} - {"edge-fer"}
+    text = (ROOT / "THIRD_PARTY.md").read_text()
+    assert {"numpy", "starlette", "keras"} < names
+    assert [name for name in names if not re.search(rf"\b{name}\b", text)] == []

@@ -36,7 +36,7 @@ class _Every(click.ParamType):  # type: ignore[type-arg]
 
 
 @click.command("run", short_help="Read emotions from a camera, pictures or a video.")
-@click.argument("source", default="0")
+@click.argument("source", default="0", envvar="EDGE_FER_SOURCE")
 @click.option(
     "--model",
     default=DEFAULT_MODEL,
@@ -109,6 +109,11 @@ class _Every(click.ParamType):  # type: ignore[type-arg]
     help="Seconds without a frame after which a live source is opened again.",
 )
 @click.option(
+    "--wait",
+    is_flag=True,
+    help="Wait for a camera or stream that is not there yet, as services do.",
+)
+@click.option(
     "--detect-every",
     type=_Every(),
     metavar="N|auto",
@@ -145,6 +150,7 @@ def command(
     fps: float | None,
     loop: bool,
     stall: float,
+    wait: bool,
     detect_every: int | str | None,
     track: bool,
     smooth: float,
@@ -152,8 +158,8 @@ def command(
     """Find the faces in SOURCE and read their emotions.
 
     SOURCE is a camera's number (default 0), picamera, a picture, a folder or glob of pictures, a
-    video, a stream's URL, or - for a picture or MJPEG on standard input. Ctrl-C ends it with all
-    files whole.
+    video, a stream's URL, or - for a picture or MJPEG on standard input; EDGE_FER_SOURCE can name
+    it, too. Ctrl-C ends it with all files whole.
     """
     from edge_fer.choice import choose_model
     from edge_fer.classifier import Classifier
@@ -180,7 +186,14 @@ def command(
         classifier = None if model == "auto" else Classifier(model, threads, leave_out)
         frames = stack.enter_context(
             open_source(
-                source, width=width, height=height, fps=fps, loop=loop, stall=stall, on_event=_event
+                source,
+                width=width,
+                height=height,
+                fps=fps,
+                loop=loop,
+                stall=stall,
+                wait=wait,
+                on_event=_event,
             )
         )
         finder = stack.enter_context(open_detector(detector, min_score, threads))

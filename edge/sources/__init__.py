@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import glob
+import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self
 
 from edge_fer.errors import SourceError
 from edge_fer.files import PICTURES
 from edge_fer.frame import Frame
+
+log = logging.getLogger(__name__)
+
+Kind = Literal["stdin", "picamera", "camera", "stream", "file"]
+"""What a source is, by what it is called; a stream may turn out to be a file on a server."""
+
+_PAUSE = 2.0
 
 
 class Source(Protocol):
@@ -46,6 +55,7 @@ def open_source(
     fps: float | None = None,
     loop: bool = False,
     stall: float | None = None,
+    wait: bool = False,
     on_event: Callable[[str], None] | None = None,
 ) -> Source:
     """Open a source of frames.
@@ -63,6 +73,7 @@ def open_source(
         fps: Frames a second to ask a camera for.
         loop: Play a video file again and again at its own pace, as if it were live.
         stall: Seconds without a frame after which a live source is opened again; 5 if None.
+        wait: Wait for a camera or stream that does not open yet, instead of raising.
         on_event: Told in a line when a live source is lost and found again.
 
     Raises:
@@ -74,12 +85,25 @@ def open_source(
     def again() -> Source:
         return open_once(where, width=width, height=height, fps=fps, loop=loop, stall=stall)
 
-    first = again()
+    wait = wait and kind_of(where) in ("picamera", "camera", "stream")
+    first = _when_it_opens(again, on_event) if wait else again()
     if not first.live:
         return first
     from edge_fer.sources.supervised import Supervised
 
     return Supervised(again, first=first, stall=stall, on_event=on_event)
+
+
+def kind_of(where: str | int | Path) -> Kind:
+    """What a source is, by what it is called; nothing is opened."""
+    text = str(where)
+    if text == "-":
+        return "stdin"
+    if text == "picamera":
+        return "picamera"
+    if text.isdigit() or text.startswith("/dev/video"):
+        return "camera"
+    return "stream" if "://" in text else "file"
 
 
 def open_once(
@@ -105,27 +129,41 @@ def open_once(
         SourceError: There is no such source, or it does not open.
         MissingPackageError: ``"picamera"`` without picamera2.
     """
-    text = str(where)
-    if text == "-":
+    text, kind = str(where), kind_of(where)
+    if kind == "stdin":
         from edge_fer.sources.stdin import StandardInput
 
         return StandardInput()
-    if text == "picamera":
+    if kind == "picamera":
         from edge_fer.sources.picamera import PiCamera
 
         width = width or (height or 480) * 4 // 3
         return PiCamera(size=(width, height or width * 3 // 4), fps=fps)
-    if text.isdigit() or text.startswith("/dev/video"):
+    if kind == "camera":
         from edge_fer.sources.camera import Camera
 
         return Camera(text, width=width, height=height, fps=fps)
-    if "://" in text:
+    if kind == "stream":
         from edge_fer.sources.camera import open_url
 
         return open_url(text, stall)
     if loop:
         return _open_looped(text)
     return _open_files(text)
+
+
+def _when_it_opens(opener: Callable[[], Source], on_event: Callable[[str], None] | None) -> Source:
+    """Try until it opens; each new reason why it does not is told once."""
+    say = on_event or (lambda text: log.warning("%s", text))
+    told = ""
+    while True:
+        try:
+            return opener()
+        except SourceError as e:
+            if str(e) != told:
+                told = str(e)
+                say(f"waiting for the source: {told}")
+            time.sleep(_PAUSE)
 
 
 def _open_looped(text: str) -> Source:

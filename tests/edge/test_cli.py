@@ -15,7 +15,9 @@ import pytest
 from edge_fer.card import unpack
 from edge_fer.models import BLAZEFACE, DEFAULT_MODEL, find_model, model_names
 
-COMMANDS = ("train", "convert", "run", "evaluate", "benchmark", "models", "doctor")
+COMMANDS = (
+    "train", "convert", "run", "evaluate", "benchmark", "models", "doctor", "install-service"
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

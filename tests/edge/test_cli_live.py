@@ -90,3 +90,12 @@ def test_a_picture_cannot_be_looped(cli, picture_file):
     done = cli("run", picture_file, "--loop")
     assert done.returncode == 2
     assert "--loop" in done.stderr
+
+
+def test_a_camera_that_is_not_there_can_be_waited_for(start):
+    process = start("run", "/dev/video-not-there", "--wait", "--jsonl", "-")
+    assert "waiting for the source" in process.stderr.readline()
+    process.terminate()
+    _, said = process.communicate(timeout=10)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "Traceback" not in said

@@ -237,9 +237,17 @@ def _libraries(tmp_path, release, *missing):
     ],
 )
 def test_missing_libraries_are_named_by_their_package(tmp_path, release, package):
-    checks = _libraries(tmp_path, release, "libgthread-2.0.so.0", "libEGL.so.1")
+    checks = _libraries(tmp_path, release, "libgthread-2.0.so.0", "libEGL.so.1", "opencv")
     assert [check.state for check in checks.values()] == ["ok", "fail", "note", "ok"]
     assert checks["libgthread-2.0.so.0"].mend == f"sudo apt install {package}"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="these libraries are Linux's")
+def test_a_library_that_the_installed_opencv_does_without_is_no_failure(tmp_path):
+    checks = _libraries(tmp_path, "", "libGL.so.1")
+    assert (checks["libGL.so.1"].state, "does without" in checks["libGL.so.1"].detail) == (
+        "note", True,
+    )  # fmt: skip
 
 
 def test_the_processor_is_described(tmp_path):

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_fer.errors import SourceLostError
+from edge_fer import sources
+from edge_fer.errors import SourceError, SourceLostError
 from edge_fer.frame import Frame, as_bgr
 from edge_fer.sources.supervised import LADDER, Supervised
 
@@ -266,3 +267,34 @@ def test_what_is_right_is_not_copied():
     pixels = picture()
     assert np.shares_memory(as_bgr(pixels), pixels)
     assert as_bgr(None) is None
+
+
+def test_a_source_that_is_not_there_yet_is_waited_for(monkeypatch):
+    camera, told = steady(7), []
+    away = SourceError("camera 0 does not open")
+    tries = iter([away, away, SourceError("camera 0 is used"), camera])
+
+    def opens(*_args, **_kwargs):
+        step = next(tries)
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+    monkeypatch.setattr(sources, "open_once", opens)
+    monkeypatch.setattr(sources, "_PAUSE", 0.01)
+    with sources.open_source(0, wait=True, on_event=told.append) as source:
+        assert next(iter(source)).pixels[0, 0, 0] == 7
+    assert told == [
+        "waiting for the source: camera 0 does not open",
+        "waiting for the source: camera 0 is used",
+    ]
+
+
+@pytest.mark.parametrize("where", ["clip.mp4", "-"])
+def test_what_is_no_device_or_stream_is_not_waited_for(monkeypatch, where):
+    def opens(*_args, **_kwargs):
+        raise SourceError("no such file")
+
+    monkeypatch.setattr(sources, "open_once", opens)
+    with pytest.raises(SourceError):
+        sources.open_source(where, wait=True)
