@@ -20,7 +20,7 @@ PACKAGES = {
     "benchmarks": "edge_fer/benchmarks",
 }
 SHIPPED = {
-    ".py", ".toml", ".tflite", ".jpg", ".typed", ".html", ".css", ".js", ".svg",
+    ".py", ".toml", ".tflite", ".jpg", ".typed", ".html", ".css", ".js", ".svg", ".cjs",
 }  # fmt: skip
 
 
