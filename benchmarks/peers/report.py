@@ -18,8 +18,9 @@ NOTES = (
     "Faces are counted against the boxes that edge-fer's BlazeFace finds in every frame: a box"
     " tells a face where the centre of each lies in the other and neither is twice as wide as the"
     " other. Extra boxes tell none.",
-    "fer needs setuptools<81 and opencv-contrib-python<5, the import from fer.fer, and for MTCNN"
-    " that triton is removed: a fresh install does not run. Its size is that of the fresh install."
+    "fer is installed with setuptools<81 (it imports pkg_resources) and opencv-contrib-python<5"
+    " (5 has no Haar cascades), imported from fer.fer (its README's import fails), and loses"
+    " triton (with MTCNN its LLVM and TensorFlow's end the process); the size is that before."
     " Its Keras model runs by its own use_tflite=False.",
     "face-api.js: tiny face detector and expression net, WebAssembly, in Node.js. Sizes leave"
     " Python and Node.js themselves out. MediaPipe alone reads no emotions: it is the floor for"
