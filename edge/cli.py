@@ -53,22 +53,30 @@ class Terminated(BaseException):
         self.number = number
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command and exit with its code."""
+def main(
+    arguments: list[str] | None = None, command: click.Command = cli, name: str = "edge-fer"
+) -> None:
+    """Run the command and exit with its code.
+
+    Args:
+        arguments: Instead of those the process was given.
+        command: Another than ``edge-fer``, which is to behave like it.
+        name: What it is called in its help.
+    """
     _open_closed_streams()
     with _native_chatter_hidden():
-        code = _run(arguments)
+        code = _run(arguments, command, name)
         _flush()
     sys.exit(code)
 
 
-def _run(arguments: list[str] | None) -> int:
+def _run(arguments: list[str] | None, command: click.Command, name: str) -> int:
     logging.basicConfig(format="edge-fer: %(message)s", level=logging.WARNING, stream=sys.stderr)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _terminate)
     try:
-        code = cli.main(arguments, prog_name="edge-fer", standalone_mode=False)
+        code = command.main(arguments, prog_name=name, standalone_mode=False)
         return code if isinstance(code, int) else 0
     except click.ClickException as e:
         e.show()

@@ -29,7 +29,7 @@ FILES = (
     "pyproject.toml",
 )  # fmt: skip
 SHIPPED = {
-    ".py", ".toml", ".tflite", ".jpg", ".typed", ".html", ".css", ".js", ".svg",
+    ".py", ".toml", ".tflite", ".jpg", ".typed", ".html", ".css", ".js", ".svg", ".cjs",
 }  # fmt: skip
 
 
