@@ -10,7 +10,7 @@ FOLDER = Path(__file__).parent
 BLAZEFACE = FOLDER / "blazeface-short.tflite"
 """MediaPipe's face detection network; it has no card, since it is no classifier."""
 
-DEFAULT_MODEL = "fer-base"
+DEFAULT_MODEL = "fer-base-plus"
 
 
 def model_names() -> list[str]:
