@@ -19,7 +19,17 @@ import click
 
 from edge_fer.errors import InputError, ReaderGoneError, WorkError
 
-_COMMANDS = ("train", "convert", "run", "evaluate", "benchmark", "models", "doctor")
+_COMMANDS = (
+    "train",
+    "convert",
+    "run",
+    "enroll",
+    "people",
+    "evaluate",
+    "benchmark",
+    "models",
+    "doctor",
+)
 
 
 class _Commands(click.Group):

@@ -131,6 +131,12 @@ def test_a_snapshot_is_the_last_reading(page, feed):
     assert (row["frame"], row["faces"][0]["id"], row["faces"][0]["emotion"]) == (2, 3, "happy")
 
 
+def test_a_snapshot_says_who_it_is(page, reading, read_face):
+    page.write(reading([read_face(id=3, person="Zo\u00eb", likeness=0.951234)]))
+    (face,) = json.loads(ask(page, "/snapshot")[2])["faces"]
+    assert (face["person"], face["likeness"], face["emotion"]) == ("Zo\u00eb", 0.9512, "happy")
+
+
 def test_the_stream_is_of_whole_pictures(page, feed):
     feed(page, 1, size=(64, 48))
     with connected(page, "/stream") as client, client.makefile("rb") as file:
