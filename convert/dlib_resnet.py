@@ -53,7 +53,7 @@ def load(path: Path) -> keras.Model:
     filters, bias = _convolution(tensors, 7, 3, 32)
     bias = bias - np.einsum("hwio,i->o", filters, _MEANS / 256).astype(np.float32)
     pixels = keras.Input((SIDE, SIDE, 3))
-    x = _conv(pixels, (filters / 256, bias), 2, relu=True)
+    x = _conv(pixels, (filters / np.float32(256), bias), 2, relu=True)
     x = layers.MaxPooling2D(3, 2)(x)
     for width, halved in _BLOCKS:
         x = _block(x, tensors, width, halved)

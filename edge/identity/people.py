@@ -106,13 +106,13 @@ class People:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            path.chmod(0o600)
         except OSError as e:
             raise StorageError(f"{path}: the people cannot be stored: {e.strerror}") from e
         with self._errors():
             self._db = sqlite3.connect(path, timeout=_WAIT, isolation_level=None)
         try:
             self._open()
+            path.chmod(0o600)  # only now: another program's file stays as it is
         except BaseException:
             self._db.close()
             raise

@@ -238,9 +238,11 @@ def test_two_processes_can_write(people, file):
 def test_another_file_is_refused_and_left_as_it_is(tmp_path):
     file = tmp_path / "notes.txt"
     file.write_text("no database " * 100)
+    file.chmod(0o644)
     with pytest.raises(InputError, match="holds no people"):
         People(file)
     assert file.read_text() == "no database " * 100
+    assert stat.S_IMODE(file.stat().st_mode) == 0o644
 
 
 def test_a_file_of_a_newer_version_is_refused(people, file):

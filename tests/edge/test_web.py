@@ -780,6 +780,17 @@ def test_a_browser_shows_what_is_read(chromium, fed):
     assert chromium.said == []
 
 
+def test_a_browser_shows_who_it_is_once_that_is_known(chromium, page, reading, read_face):
+    chromium.open(page.url)
+    who = "document.querySelector('.face .who')?.textContent"
+    for index, (person, shown) in enumerate([("unknown", "Face 3"), ("<b>Ann</b>", "<b>Ann</b>")]):
+        time.sleep(0.3)  # the page shows faces five times a second
+        page.write(reading([read_face(id=3, person=person)], index, float(index)))
+        chromium.wait(f"{who} === '{shown}'")
+    chromium.wait("document.querySelector('.face .bars').ariaLabel === '<b>Ann</b>: probabilities'")
+    assert chromium.said == []
+
+
 def test_a_browser_shows_what_was_read_before_it_came(chromium, page, feed, reading, read_face):
     page.write(reading([read_face(emotion="sad", confidence=0.9)]))
     feed(page)
