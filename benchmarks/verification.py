@@ -17,6 +17,8 @@ from edge_fer.face import Face
 from edge_fer.files import PICTURES
 from edge_fer.identity import Embedder, Embedding
 
+LOOKS = 3
+"""Pictures that are enrolled, and looks that are averaged, where a run is imitated."""
 FAR = 1e-3
 """Share of the pairs of two people that may be taken for one."""
 
@@ -157,6 +159,43 @@ def verify(embeddings: Embedding, people: list[str], threshold: float) -> Verifi
     )
 
 
+def in_use(embeddings: Embedding, people: list[str], threshold: float) -> dict[str, Any]:
+    """Score names as a run gives them: several looks against several enrolled pictures.
+
+    The first ``LOOKS`` pictures of each person are enrolled; the others, as many at a time (the
+    last ones may be fewer), are compared with everybody who is.
+
+    Args:
+        embeddings: [N, D], each of length 1.
+        people: Whose each is.
+        threshold: Mean likeness from which on a name is given.
+
+    Returns:
+        Plain data; empty where nobody has more pictures than are enrolled.
+    """
+    rows: dict[str, list[int]] = {}
+    for row, name in enumerate(people):
+        rows.setdefault(name, []).append(row)
+    groups = {
+        name: [embeddings[own[i : i + LOOKS]].mean(0) for i in range(0, len(own), LOOKS)]
+        for name, own in rows.items()
+    }
+    enrolled = np.stack([own[0] for own in groups.values()])
+    probes = [(name, probe) for name, own in groups.items() for probe in own[1:]]
+    if not probes:
+        return {}
+    reached = np.stack([enrolled @ probe for _, probe in probes]) >= threshold
+    same = np.array([[name == other for other in groups] for name, _ in probes])
+    return {
+        "looks": LOOKS,
+        "threshold": round(threshold, 5),
+        "same": int(same.sum()),
+        "other": int((~same).sum()),
+        "true_accepts": round(float(reached[same].mean()), 5),
+        "false_accepts": round(float(reached[~same].mean()), 5),
+    }
+
+
 def measure(folder: Path, detector: Detector, embedder: Embedder) -> dict[str, Any]:
     """Score an embedder on a folder of people, as plain data.
 
@@ -167,7 +206,8 @@ def measure(folder: Path, detector: Detector, embedder: Embedder) -> dict[str, A
 
     Returns:
         By ``"all"``: every pair at the embedder's own threshold; by ``"chosen_on"`` and
-        ``"held_out"``: the two halves of the people at the threshold that the first one sets.
+        ``"held_out"``: the two halves of the people at the threshold that the first one sets; by
+        ``"in_use"``: as a run gives names, at the embedder's threshold.
 
     Raises:
         DataError: There are too few people.
@@ -183,6 +223,7 @@ def measure(folder: Path, detector: Detector, embedder: Embedder) -> dict[str, A
         "milliseconds": round(milliseconds, 3),
         "no_face": missing,
         "all": verify(embeddings, names, embedder.threshold).to_dict(),
+        "in_use": in_use(embeddings, names, embedder.threshold),
         **{
             part: verify(embeddings[rows], _only(names, rows), threshold).to_dict()
             for part, rows in (("chosen_on", chosen_on), ("held_out", ~chosen_on))

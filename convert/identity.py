@@ -24,6 +24,7 @@ from edge_fer.benchmarks.verification import (
     embed_all,
     find_people,
     halves,
+    in_use,
     likenesses,
     threshold_at,
     verify,
@@ -101,6 +102,7 @@ def convert_identity(network: Path, people: Path, out: Path) -> Card:
         judged[name], _ = embed_all(held_out, embedder)
         metrics[name] = verify(judged[name], others, threshold).to_dict()
     everybody = np.concatenate([chosen_on, judged["int8"]])
+    metrics["int8, in use"] = in_use(judged["int8"], others, threshold)
     metrics["int8, all pairs"] = verify(everybody, names + others, threshold).to_dict()
     agreement = (judged["float32"] * judged["int8"]).sum(1)
     metrics["agreement"] = [round(float(agreement.mean()), 5), round(float(agreement.min()), 5)]

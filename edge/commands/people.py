@@ -96,6 +96,13 @@ def verify(folder: Path, embedder: str, detector: str, json_to: str | None) -> N
         f"edge-fer: {result['network']}: {result['milliseconds']:.2f} ms a face,"
         f" {result['no_face']} pictures without a face"
     )
+    used = result["in_use"]
+    if used:
+        say(
+            f"edge-fer: {used['looks']} looks against {used['looks']} enrolled pictures: right"
+            f" person taken {used['true_accepts']:.2%} of {used['same']}, wrong person"
+            f" {used['false_accepts']:.3%} of {used['other']}"
+        )
     columns = ("all", "chosen_on", "held_out")
     table = Table("", *columns)
     for key in result["all"]:

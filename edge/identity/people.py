@@ -22,7 +22,7 @@ from typing import Any, Self
 import numpy as np
 
 from edge_fer.errors import InputError, StorageError
-from edge_fer.identity import UNKNOWN, Embedding, unit
+from edge_fer.identity import UNKNOWN, Embedding
 from edge_fer.limited import Limited
 
 log = logging.getLogger(__name__)
@@ -73,16 +73,20 @@ class Person:
 class Gallery:
     """Everybody whom one network knows.
 
+    Likeness to a person is the mean over all pairs of a look and one of theirs. That is the product
+    of two means, which must not be brought to length 1: all faces would seem more alike then, and
+    a threshold that was set by pairs would let ten times as many strangers pass.
+
     Attributes:
         names: N people.
-        embeddings: The mean of each one's looks, [N, D], of length 1.
+        embeddings: The mean of each one's looks, [N, D].
     """
 
     names: tuple[str, ...]
     embeddings: Embedding
 
     def most_alike(self, embedding: Embedding) -> tuple[str, float]:
-        """The person who is most like an embedding of length 1, and the likeness."""
+        """The person who is most like an embedding, or the mean of several, and the likeness."""
         if not self.names:
             return UNKNOWN, 0.0
         likeness = self.embeddings @ embedding
@@ -239,7 +243,7 @@ class People:
         looks: dict[str, list[Embedding]] = {}
         for name, embedding in rows:
             looks.setdefault(name, []).append(np.frombuffer(embedding, "<f4"))
-        means = [unit(np.mean(own, axis=0)) for own in looks.values()]
+        means = [np.mean(own, axis=0) for own in looks.values()]
         return Gallery(tuple(looks), np.stack(means) if means else np.empty((0, 0), np.float32))
 
     def watched(self, network: str) -> Callable[[], Gallery]:

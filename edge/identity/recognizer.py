@@ -10,7 +10,7 @@ import numpy as np
 
 from edge_fer.face import Face
 from edge_fer.frame import Frame
-from edge_fer.identity import UNKNOWN, Embedder, Embedding, unit
+from edge_fer.identity import UNKNOWN, Embedder, Embedding
 from edge_fer.identity.people import Gallery
 from edge_fer.identity.quality import flaw
 
@@ -22,7 +22,7 @@ one."""
 _AGAIN = 0.1
 """Seconds until a face is tried again that was not seen well enough."""
 _FUSED = 5
-"""Newest looks that are averaged."""
+"""Newest looks whose likeness is averaged."""
 _EARN, _SAVED = 1 / 25, 3.0
 """Looks that each frame earns, and the most that are saved up. A look takes as long as one or two
 frames, so that all of them together cost less than a tenth of the frames."""
@@ -44,9 +44,9 @@ class Recognizer:
     """Gives tracked faces their people's names.
 
     A track is looked at when its face is first seen well enough (``quality.flaw``), again soon
-    after, and then every few seconds; its newest looks are averaged. At most one face is looked at
-    in a frame, and one in 25 frames on the average. Whether a look is due depends on the frames
-    alone, so that a file gives the same names every time.
+    after, and then every few seconds; the likeness of its newest looks is averaged. At most one
+    face is looked at in a frame, and one in 25 frames on the average. Whether a look is due depends
+    on the frames alone, so that a file gives the same names every time.
 
     Args:
         embedder: What makes embeddings.
@@ -105,7 +105,7 @@ class Recognizer:
         memory, threshold = self._memories[face.id], self._embedder.threshold
         look = self._embedder.embed(frame.pixels, face)
         # Somebody else's face: the track went from one person to another.
-        if memory.looks and float(look @ _fused(memory.looks)) < threshold:
+        if memory.looks and float(look @ np.mean(memory.looks, axis=0)) < threshold:
             memory.looks.clear()
             memory.count = 0
         memory.looks.append(look)
@@ -117,7 +117,7 @@ class Recognizer:
     def _name(self, memory: _Memory) -> None:
         if not memory.looks:
             return
-        name, memory.likeness = self._gallery.most_alike(_fused(memory.looks))
+        name, memory.likeness = self._gallery.most_alike(np.mean(memory.looks, axis=0))
         memory.person = name if memory.likeness >= self._embedder.threshold else UNKNOWN
 
     def _named(self, frame: Frame, face: Face) -> Face:
@@ -130,7 +130,3 @@ class Recognizer:
         memory.looks.append(self._embedder.embed(frame.pixels, face))
         self._name(memory)
         return replace(face, person=memory.person, likeness=memory.likeness)
-
-
-def _fused(looks: Sequence[Embedding]) -> Embedding:
-    return unit(np.mean(looks, axis=0))

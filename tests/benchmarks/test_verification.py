@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_fer.benchmarks.verification import find_people, halves, likenesses, threshold_at, verify
+from edge_fer.benchmarks.verification import (
+    find_people,
+    halves,
+    in_use,
+    likenesses,
+    threshold_at,
+    verify,
+)
 from edge_fer.detector.blazeface import BlazeFace
 from edge_fer.errors import DataError
 from edge_fer.identity import unit
@@ -55,6 +62,24 @@ def test_counts_by_hand():
     assert found.tar == 0.5
     # At 35 degrees half of the one and a quarter of the others err, at 45 half and half.
     assert found.eer == pytest.approx(0.5)
+
+
+def test_a_run_compares_several_looks_with_several_pictures():
+    embeddings, names = _people(0.1, pictures=7)
+    found = in_use(embeddings, names, 0.5)
+    # Of seven pictures three are enrolled; the other four are two looks.
+    assert (found["same"], found["other"]) == (12, 60)
+    assert (found["true_accepts"], found["false_accepts"]) == (1, 0)
+    assert in_use(embeddings, names, 1.1)["true_accepts"] == 0
+    assert in_use(*_people(0.1, pictures=3), 0.5) == {}
+
+
+def test_averaging_looks_makes_strangers_no_more_alike():
+    """The likeness of several looks is the mean of that of each pair, and has its threshold."""
+    embeddings, names = _people(0.15, people=40, pictures=6)
+    _, other = likenesses(embeddings, names)
+    threshold = threshold_at(other, 0.01)
+    assert in_use(embeddings, names, threshold)["false_accepts"] <= 0.01
 
 
 @given(
