@@ -30,13 +30,20 @@ def stratified_sample(training: Dataset, count: int, seed: int) -> Dataset:
 
 
 def calibration_inputs(sample: Dataset, spec: InputSpec) -> Iterator[list[NDArray[np.float32]]]:
+    """What TFLite's converter asks for, of the pictures of a data set; see ``as_inputs``."""
+    return as_inputs(sample.prepared(spec))
+
+
+def as_inputs(pictures: NDArray[np.uint8]) -> Iterator[list[NDArray[np.float32]]]:
     """What TFLite's converter asks for: inputs [1, H, W, C], one at a time.
 
     A black and a white picture come last, so that the input's range is exactly 0..255 and its
     quantization the identity: the device then feeds pixels as they are.
+
+    Args:
+        pictures: [N, H, W, C], 0..255.
     """
-    for picture in sample.prepared(spec):
+    for picture in pictures:
         yield [picture[None].astype(np.float32)]
     for value in (0, 255):
-        shape = (1, spec.height, spec.width, spec.channels)
-        yield [np.full(shape, value, np.float32)]
+        yield [np.full((1, *pictures.shape[1:]), value, np.float32)]

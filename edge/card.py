@@ -52,7 +52,7 @@ class InputSpec:
 
 @dataclass(frozen=True)
 class CropRule:
-    """Where the classifier's square lies about a detected face.
+    """Where the network's square lies about a detected face.
 
     All lengths are in units of the detector's box width, so the rule holds at any distance.
 
@@ -61,13 +61,19 @@ class CropRule:
         shift: Move of the square's centre from the box's centre, along the face's own up
             direction: positive is towards the forehead.
         rotate: Whether the square is turned so that the line between the eyes is level.
+        points: Where the first of the face's key points come to lie in the square, x and y as
+            shares of its side. With them the box does not count, nor do ``scale``, ``shift`` and
+            ``rotate``: the square is the one that brings the key points nearest to there.
     """
 
     scale: float = 1.2
     shift: float = 0.1
     rotate: bool = True
+    points: tuple[tuple[float, ...], ...] = ()
 
     def __post_init__(self) -> None:
+        if any(len(point) != 2 for point in self.points) or len(set(self.points)) == 1:
+            raise ModelError("crop points need to be two to six pairs of x and y")
         if not 0.2 <= self.scale <= 5 or not -1 <= self.shift <= 1:
             raise ModelError(f"crop scale {self.scale} or shift {self.shift} is out of range")
 
@@ -78,11 +84,12 @@ class Card:
 
     Attributes:
         name: The model's name, e.g. ``"fer-base"``.
-        labels: Class names in the order of the output tensor.
+        labels: Class names in the order of the output tensor; none where it is an embedding.
         input: What the network takes.
         crop: How a face is cut out of a frame for it.
         temperature: Logits are divided by it before the softmax.
-        threshold: A reading whose highest probability is below it is ``uncertain``.
+        threshold: A reading whose highest probability is below it is ``uncertain``; for an
+            embedding, the likeness from which on two faces are taken for one person.
         coverage: Share of validation faces whose highest probability reaches ``threshold``.
         version: Version of the model.
         licence: Licence of the weights.
@@ -117,8 +124,10 @@ class Card:
     sha256: str = ""
 
     def __post_init__(self) -> None:
-        if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
-            raise ModelError(f"the card of {self.name!r} needs two or more distinct labels")
+        if len(self.labels) == 1 or len(set(self.labels)) != len(self.labels):
+            raise ModelError(
+                f"the card of {self.name!r} needs two or more distinct labels, or none"
+            )
         if not self.temperature > 0 or not 0 <= self.threshold <= 1:
             raise ModelError(f"the card of {self.name!r} has a bad temperature or threshold")
 

@@ -20,8 +20,17 @@ import click
 from edge_fer.errors import InputError, ReaderGoneError, WorkError
 
 _COMMANDS = (
-    "train", "convert", "run", "evaluate", "benchmark", "models", "doctor", "install-service"
-)  # fmt: skip
+    "train",
+    "convert",
+    "run",
+    "enroll",
+    "people",
+    "evaluate",
+    "benchmark",
+    "models",
+    "doctor",
+    "install-service",
+)
 
 
 class _Commands(click.Group):

@@ -1,4 +1,4 @@
-"""From pixels to the classifier's input: the one preprocessing of the project.
+"""From pixels to a network's input: the one preprocessing of the project.
 
 Training, conversion, evaluation, benchmarks and the live pipeline all come through here, so that a
 network never sees on a device what it did not see in training.
@@ -6,6 +6,7 @@ network never sees on a device what it did not see in training.
 
 from __future__ import annotations
 
+import cmath
 import math
 
 import cv2
@@ -83,7 +84,7 @@ def crop_face(frame: Pixels, face: Face, rule: CropRule, spec: InputSpec) -> Pix
 
 
 def square_of(face: Face, rule: CropRule) -> tuple[tuple[float, float], float, float]:
-    """The square that the classifier looks at.
+    """The square that the network looks at.
 
     Args:
         face: Where the face is.
@@ -93,6 +94,8 @@ def square_of(face: Face, rule: CropRule) -> tuple[tuple[float, float], float, f
         Its centre (x, y) and side in pixels of the frame, and its angle in radians: how far the
         line from the right eye to the left is turned clockwise from level.
     """
+    if rule.points:
+        return _square_by_points(face.keypoints, rule.points)
     x, y, width, height = face.box
     angle = 0.0
     if rule.rotate:
@@ -101,6 +104,21 @@ def square_of(face: Face, rule: CropRule) -> tuple[tuple[float, float], float, f
     up = rule.shift * width
     center = (x + width / 2 + math.sin(angle) * up, y + height / 2 - math.cos(angle) * up)
     return center, max(rule.scale * width, 1.0), angle
+
+
+def _square_by_points(
+    keypoints: NDArray[np.float32], places: tuple[tuple[float, ...], ...]
+) -> tuple[tuple[float, float], float, float]:
+    """The square in which key points lie nearest to their places: a least-squares similarity.
+
+    Points are complex numbers, so that turning and scaling by the square's side is one factor.
+    """
+    there = np.array([complex(x, y) for x, y in places])
+    here = np.array([complex(x, y) for x, y in keypoints[: len(places)]])
+    from_mean = there - there.mean()
+    factor = complex(np.vdot(from_mean, here) / np.vdot(from_mean, from_mean))
+    center = complex(here.mean() + factor * (0.5 + 0.5j - there.mean()))
+    return (center.real, center.imag), max(abs(factor), 1.0), cmath.phase(factor)
 
 
 def _to_color(picture: Pixels, color: str) -> Pixels:

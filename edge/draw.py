@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 import cv2
@@ -71,7 +72,10 @@ def _draw_face(canvas: NDArray[np.uint8], face: Face) -> None:
     if face.emotion is None:
         return
     mark = "?" if face.uncertain else ""
-    name = f"{face.id}: " if face.id is not None else ""
+    # The font has the letters of ASCII alone.
+    plain = unicodedata.normalize("NFKD", face.person or "").encode("ascii", "ignore").decode()
+    who = plain.strip() or face.id
+    name = f"{who}: " if who is not None else ""
     _tag(canvas, f"{name}{face.emotion}{mark} {face.confidence:.0%}", (x, y), size, color)
     _bars(canvas, face, (x, y, w, h), size)
 

@@ -23,6 +23,8 @@ class Face:
         confidence: The probability of ``emotion``.
         uncertain: Whether ``confidence`` is below the model's threshold.
         probabilities: Label to probability, in the order of the model's labels.
+        person: Name of the enrolled person, or ``identity.UNKNOWN``; None where nobody asks.
+        likeness: Of the face and the most alike person, up to 1.
     """
 
     box: tuple[float, float, float, float]
@@ -33,3 +35,5 @@ class Face:
     confidence: float = 0.0
     uncertain: bool = False
     probabilities: dict[str, float] = field(default_factory=dict)
+    person: str | None = None
+    likeness: float = 0.0

@@ -110,8 +110,10 @@ class Reading:
 
 
 def _face_dict(face: Face) -> dict[str, Any]:
+    known = {"person": face.person, "likeness": round(face.likeness, 4)}
     return {
         "id": face.id,
+        **(known if face.person is not None else {}),
         "box": [round(v, 1) for v in face.box],
         "score": round(face.score, 3),
         "emotion": face.emotion,

@@ -1,4 +1,4 @@
-"""An emotion network on LiteRT: prepared pixels in, logits out."""
+"""A network on LiteRT: prepared pixels in, a row of numbers out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ _FLIP = np.uint8(0x80)
 
 
 class Network:
-    """A TFLite classifier of pictures, float or full-integer.
+    """A TFLite network of pictures, float or full-integer.
+
+    Its numbers are a classifier's logits, or a face's embedding.
 
     Args:
         flatbuffer: The TFLite model.
@@ -21,7 +23,7 @@ class Network:
 
     Attributes:
         input_shape: Height, width, channels.
-        classes: Number of logits.
+        classes: How many numbers it gives.
 
     Raises:
         ModelError: It is broken, or is no such network.

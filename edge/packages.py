@@ -14,6 +14,10 @@ _EXTRAS = {
     "paho": "mqtt",
     "starlette": "web",
     "uvicorn": "web",
+    "dlib": "identity-dlib",
+    "face_recognition": "identity-dlib",
+    "face_recognition_models": "identity-dlib",
+    "pkg_resources": "identity-dlib",
 }
 
 

@@ -1,10 +1,11 @@
-"""Source to readings: detect or follow, track, crop and classify, smooth."""
+"""Source to readings: detect or follow, track, crop and classify, smooth, recognise."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from edge_fer.classifier import Classifier
 from edge_fer.detector import Detector
@@ -16,6 +17,9 @@ from edge_fer.tracking.follower import Follower
 from edge_fer.tracking.schedule import DetectionSchedule
 from edge_fer.tracking.smoothing import Smoother
 from edge_fer.tracking.tracker import Tracker
+
+if TYPE_CHECKING:
+    from edge_fer.identity.recognizer import Recognizer
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +37,7 @@ class Pipeline:
         detect_every: The detector runs every so many frames, or ``"auto"``: as motion asks for;
             between, faces are followed. Needs a tracker.
         blur_faces: Annotated frames show no face that could be recognised.
+        recognizer: What gives faces their people's names; None leaves them nameless.
     """
 
     def __init__(
@@ -43,9 +48,10 @@ class Pipeline:
         smoother: Smoother | None = None,
         detect_every: int | str = 1,
         blur_faces: bool = False,
+        recognizer: Recognizer | None = None,
     ) -> None:
         self._detector, self._classifier = detector, classifier
-        self._blur_faces = blur_faces
+        self._blur_faces, self._recognizer = blur_faces, recognizer
         self._failures = Limited(lambda text: log.warning("%s", text))
         self._tracker, self._smoother = tracker, smoother
         self._schedule = DetectionSchedule(detect_every) if detect_every != 1 else None
@@ -62,7 +68,11 @@ class Pipeline:
         if self._smoother is not None and not alone:
             threshold = self._classifier.card.threshold
             faces = self._smoother.update(faces, frame.time, threshold)
-        stages = {"detect": found - start, "classify": perf_counter() - found}
+        classified = perf_counter()
+        stages = {"detect": found - start, "classify": classified - found}
+        if self._recognizer is not None:
+            faces = self._recognizer.update(frame, faces)
+            stages["identify"] = perf_counter() - classified
         return Reading(frame, faces, stages, self._blur_faces)
 
     def run(self, source: Iterable[Frame]) -> Iterator[Reading]:

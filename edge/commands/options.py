@@ -20,6 +20,22 @@ json_option = click.option(
     "--json", "json_to", metavar="PATH|-", help="Also as JSON; - is standard output."
 )
 
+people_option = click.option(
+    "--people",
+    "store",
+    envvar="EDGE_FER_PEOPLE",
+    type=click.Path(path_type=Path),
+    help="The file of those who are enrolled. Default: edge-fer/people.db in your data folder.",
+)
+
+embedder_option = click.option(
+    "--embedder",
+    type=click.Choice(["litert", "dlib"]),
+    default="litert",
+    show_default=True,
+    help="What tells people apart: the shipped network, or the face_recognition library.",
+)
+
 detector_option = click.option(
     "--detector",
     type=click.Choice(["auto", "mediapipe", "blazeface"]),

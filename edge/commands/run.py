@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_fer.commands.options import detector_option
+from edge_fer.commands.options import detector_option, embedder_option, people_option
 from edge_fer.commands.talk import say
 from edge_fer.models import DEFAULT_MODEL
 
 if TYPE_CHECKING:
+    from edge_fer.identity.recognizer import Recognizer
     from edge_fer.sinks import Sink
     from edge_fer.sinks.window import Window
     from edge_fer.sources import Source
@@ -45,6 +46,9 @@ class _Every(click.ParamType):  # type: ignore[type-arg]
 )
 @click.option("--contempt", is_flag=True, help="Name contempt too, where the model knows it.")
 @detector_option
+@click.option("--identify", is_flag=True, help="Name those who are enrolled (edge-fer enroll).")
+@people_option
+@embedder_option
 @click.option(
     "--min-score",
     type=click.FloatRange(0.01, 0.99),
@@ -133,6 +137,9 @@ def command(
     model: str,
     contempt: bool,
     detector: str,
+    identify: bool,
+    store: Path | None,
+    embedder: str,
     min_score: float,
     threads: int,
     save: Path | None,
@@ -184,6 +191,7 @@ def command(
         leave_out = () if contempt else ("contempt",)
         # A model that is named is checked before a camera is opened.
         classifier = None if model == "auto" else Classifier(model, threads, leave_out)
+        recognizer = _open_recognizer(stack, store, embedder, threads) if identify else None
         frames = stack.enter_context(
             open_source(
                 source,
@@ -207,6 +215,7 @@ def command(
             tracker=Tracker() if track else None,
             smoother=Smoother(smooth) if track and smooth else None,
             blur_faces=blur_faces,
+            recognizer=recognizer,
             detect_every=(detect_every or ("auto" if frames.live else 1)) if track else 1,
         )
         outputs = (str(save) if save else None, jsonl, table, str(report) if report else None)
@@ -225,7 +234,7 @@ def command(
         if jsonl:
             add(jsonl, JsonLines(jsonl))
         if table:
-            add(table, CsvTable(table, classifier.labels))
+            add(table, CsvTable(table, classifier.labels, people=identify))
         if report:
             if frames.live:
                 raise InputError("--report tells of a whole file; a live source has no end")
@@ -234,7 +243,9 @@ def command(
             from edge_fer.sinks.mqtt import Mqtt
 
             labels, told = classifier.labels, status.to_dict
-            publisher = Mqtt(mqtt, labels, status=told, every=mqtt_every, on_event=_event)
+            publisher = Mqtt(
+                mqtt, labels, status=told, every=mqtt_every, people=identify, on_event=_event
+            )
             sinks.append(stack.enter_context(publisher))
         if serve:
             sinks.append(open_page(stack, serve, token, status, stall))
@@ -264,6 +275,25 @@ def command(
 
 def _event(text: str) -> None:
     say(f"edge-fer: {text}")
+
+
+def _open_recognizer(
+    stack: ExitStack, store: Path | None, embedder: str, threads: int
+) -> Recognizer:
+    from edge_fer.errors import InputError
+    from edge_fer.identity import open_embedder
+    from edge_fer.identity.people import People, default_path
+    from edge_fer.identity.recognizer import Recognizer
+
+    network = open_embedder(embedder, threads)
+    people = stack.enter_context(People(store or default_path()))
+    recognizer = Recognizer(network, people.watched(network.network))
+    if not people.gallery(network.network).names:
+        raise InputError(
+            f"{people.path} holds nobody for --identify with {network.network}:"
+            " edge-fer enroll NAME PICTURE"
+        )
+    return recognizer
 
 
 def _open_window(show: bool | None, source: Source, stop: _StopOnSignal) -> Window | None:

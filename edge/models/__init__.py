@@ -9,13 +9,15 @@ from edge_fer.errors import ModelError
 FOLDER = Path(__file__).parent
 BLAZEFACE = FOLDER / "blazeface-short.tflite"
 """MediaPipe's face detection network; it has no card, since it is no classifier."""
+IDENTITY = FOLDER / "identity.tflite"
+"""The network that tells people apart."""
 
 DEFAULT_MODEL = "fer-base-plus"
 
 
 def model_names() -> list[str]:
     """Names of the emotion models that come with the package."""
-    return sorted(p.stem for p in FOLDER.glob("*.tflite") if p != BLAZEFACE)
+    return sorted(p.stem for p in FOLDER.glob("*.tflite") if p not in (BLAZEFACE, IDENTITY))
 
 
 def find_model(name: str | Path) -> Path:

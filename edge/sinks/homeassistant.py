@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 NOBODY = "nobody"
-"""The emotion where there is no face: an option of its own, since a sensor keeps its old value
-where it is told nothing."""
+"""The emotion and the person where there is no face: an option of its own, since a sensor keeps its
+old value where it is told nothing."""
 
 _SUREST = "value_json.faces[0]"
 _MISSED = 10.0
@@ -26,6 +26,7 @@ def discovery(
     board: str | None = None,
     temperature: bool = False,
     every: float = 1.0,
+    people: bool = False,
 ) -> dict[str, dict[str, Any]]:
     """The configuration of every sensor, by the topic that it is published under.
 
@@ -36,6 +37,7 @@ def discovery(
         board: What the device is.
         temperature: Whether the status has one.
         every: Seconds between two states; many times that without one, and a value is unknown.
+        people: Whether faces have people's names.
     """
     node = node_id(prefix)
     state, status = f"{prefix}/state", f"{prefix}/status"
@@ -80,6 +82,14 @@ def discovery(
             **measured,
         },
     }
+    if people:
+        sensors["person"] = {
+            "name": "Person",
+            "icon": "mdi:account",
+            "state_topic": state,
+            "value_template": f"{{{{ {_SUREST}.person if value_json.faces else '{NOBODY}' }}}}",
+            "expire_after": expires,
+        }
     if temperature:
         sensors["temperature"] = {
             "name": "Temperature",

@@ -102,11 +102,13 @@ class CsvTable:
     Args:
         path: The file, or ``-`` for standard output.
         labels: The classifier's labels, one column each.
+        people: Also the person and the likeness, last.
     """
 
-    def __init__(self, path: str, labels: Sequence[str]) -> None:
+    def __init__(self, path: str, labels: Sequence[str], people: bool = False) -> None:
         self._lines, self._labels = Lines(path), labels
-        self._header = _csv_row([*_COLUMNS.split(), *labels])
+        self._last = ("person", "likeness") if people else ()
+        self._header = _csv_row([*_COLUMNS.split(), *labels, *self._last])
 
     def __enter__(self) -> Self:
         return self
@@ -129,6 +131,7 @@ class CsvTable:
                     face["confidence"],
                     int(face["uncertain"]),
                     *(face["probabilities"][name] for name in self._labels),
+                    *(face.get(name) for name in self._last),
                 ]
             )
             for face in row["faces"]

@@ -53,6 +53,7 @@ class Mqtt:
         labels: The classifier's labels.
         status: Gives how the run is doing, as plain data.
         every: Seconds between two states while nothing changes.
+        people: Whether faces have people's names.
         on_event: Told in a line when the broker is lost and found again; logs a warning if None.
         waits: Seconds before connecting again: at first, and at most. Each wait is twice the last.
 
@@ -72,6 +73,7 @@ class Mqtt:
         *,
         status: Callable[[], dict[str, Any]] | None = None,
         every: float = 1.0,
+        people: bool = False,
         on_event: Callable[[str], None] | None = None,
         waits: tuple[float, float] = (1.0, 60.0),
     ) -> None:
@@ -88,6 +90,7 @@ class Mqtt:
             board=board.model,
             temperature=board.temperature is not None,
             every=every,
+            people=people,
         )
         # Two processes on one machine must not push each other out: the broker knows us by this.
         self._id = f"edge-fer-{uuid.uuid4().hex[:12]}"
@@ -228,6 +231,6 @@ class Mqtt:
         return client.publish(self.broker.topic("availability"), word, qos=1, retain=True)
 
 
-def _seen(reading: Reading) -> list[tuple[int, str]]:
+def _seen(reading: Reading) -> list[tuple[int, str, str]]:
     """Who is seen with which emotion."""
-    return sorted((face.id or 0, face.emotion or "") for face in reading.faces)
+    return sorted((f.id or 0, f.person or "", f.emotion or "") for f in reading.faces)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import io
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -14,6 +14,7 @@ from edge_fer.draw import COLORS
 from edge_fer.figures import save_figure
 from edge_fer.files import check_page, write_whole
 from edge_fer.frame import Reading
+from edge_fer.identity import UNKNOWN
 from edge_fer.packages import require
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class _Person:
         self.weights: dict[int, int] = defaultdict(int)
         self.counts: dict[str, int] = defaultdict(int)
         self.names: tuple[str, ...] = ()
+        self.people: Counter[str] = Counter()
 
     def add(self, time: float, emotion: str, probabilities: dict[str, float]) -> None:
         step = int(time / _STEP)
@@ -84,6 +86,8 @@ class Report:
             if face.emotion is not None:
                 person = self._people[face.id or 0]
                 person.add(reading.frame.time, face.emotion, face.probabilities)
+                if face.person not in (None, UNKNOWN):
+                    person.people[str(face.person)] += 1
 
     def __exit__(self, *_: object) -> None:
         if not self._frames:
@@ -113,13 +117,16 @@ def _row(number: int, person: _Person) -> str:
     shares = ", ".join(f"{name} {share:.0%}" for name, share in person.shares().items())
     seconds = len(person.steps) * _STEP
     return (
-        f"<tr><th scope='row'>{_name(number)}</th><td>{person.faces}</td>"
+        f"<tr><th scope='row'>{html.escape(_name(number, person))}</th><td>{person.faces}</td>"
         f"<td>{seconds:.1f}</td><td>{html.escape(shares)}</td></tr>\n"
     )
 
 
-def _name(number: int) -> str:
-    return f"Person {number}" if number else "All faces"
+def _name(number: int, person: _Person) -> str:
+    if not number:
+        return "All faces"
+    known = person.people.most_common(1)
+    return f"{known[0][0]} ({number})" if known else f"Person {number}"
 
 
 def _figure(ranked: list[tuple[int, _Person]], end: float) -> Figure:
@@ -130,7 +137,7 @@ def _figure(ranked: list[tuple[int, _Person]], end: float) -> Figure:
     grid = figure.subplots(count, 2, squeeze=False, width_ratios=(4, 1))
     for (over_time, in_all), (number, person) in zip(grid, ranked, strict=False):
         _draw_over_time(over_time, person, end)
-        over_time.set_ylabel(_name(number))
+        over_time.set_ylabel(_name(number, person), parse_math=False)
         _draw_shares(in_all, person)
     if ranked:
         grid[-1][0].set_xlabel("seconds")

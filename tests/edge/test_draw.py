@@ -1,5 +1,6 @@
 """Drawing onto frames."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -141,3 +142,16 @@ def test_blurred_faces_cannot_be_recognised(picture, read_face):
 @pytest.mark.parametrize("box", [(-50, -50, 40, 40), (-20, 30, 60, 60), (500, 400, 90, 90)])
 def test_blurring_over_the_edge_does_no_harm(picture, read_face, box):
     assert annotate(picture, [read_face(box)], blurred=True).shape == picture.shape
+
+
+@pytest.mark.parametrize(
+    ("person", "written"), [("Zo\u00eb", "Zoe: happy"), ("\u674e", "4: happy"), (None, "4: happy")]
+)
+def test_a_name_is_written_with_the_letters_that_the_font_has(
+    picture, read_face, monkeypatch, person, written
+):
+    texts = []
+    put = cv2.putText
+    monkeypatch.setattr(cv2, "putText", lambda *a: texts.append(a[1]) or put(*a))
+    annotate(picture, [read_face((177, 83, 95, 95), id=4, person=person)])
+    assert texts[0].startswith(written)

@@ -1,6 +1,7 @@
 """The page and the picture of a whole file."""
 
 import re
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -91,3 +92,13 @@ def test_a_run_without_frames_leaves_nothing(tmp_path):
 def test_another_kind_of_file_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"r\.pdf.*\.html"):
         Report(tmp_path / "r.pdf", "x")
+
+
+def test_who_is_known_is_named(tmp_path):
+    known = [
+        replace(face, person=name)
+        for name in ("unknown", "<Ann>", "<Ann>", "$x")
+        for face in reading(0.0, (7, "happy")).faces
+    ]
+    readings = [Reading(reading(n / 10).frame, [face]) for n, face in enumerate(known)]
+    assert list(rows(written(tmp_path, readings))) == ["&lt;Ann&gt; (7)"]

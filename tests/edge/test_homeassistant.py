@@ -145,6 +145,12 @@ def test_a_board_without_a_thermometer_has_no_such_sensor():
     assert not [topic for topic in _configs() if "temperature" in topic]
 
 
+def test_there_is_a_person_where_people_have_names():
+    assert not [topic for topic in _configs() if "person" in topic]
+    config = _configs(people=True)["homeassistant/sensor/edge-fer_pi/person/config"]
+    assert f"faces[0].person if value_json.faces else '{NOBODY}'" in config["value_template"]
+
+
 def test_the_emotion_is_one_of_the_labels_or_nobody():
     config = _configs()["homeassistant/sensor/edge-fer_pi/emotion/config"]
     assert config["device_class"] == "enum"

@@ -131,6 +131,12 @@ def test_a_snapshot_is_the_last_reading(page, feed):
     assert (row["frame"], row["faces"][0]["id"], row["faces"][0]["emotion"]) == (2, 3, "happy")
 
 
+def test_a_snapshot_says_who_it_is(page, reading, read_face):
+    page.write(reading([read_face(id=3, person="Zo\u00eb", likeness=0.951234)]))
+    (face,) = json.loads(ask(page, "/snapshot")[2])["faces"]
+    assert (face["person"], face["likeness"], face["emotion"]) == ("Zo\u00eb", 0.9512, "happy")
+
+
 def test_the_stream_is_of_whole_pictures(page, feed):
     feed(page, 1, size=(64, 48))
     with connected(page, "/stream") as client, client.makefile("rb") as file:
@@ -771,6 +777,17 @@ def test_a_browser_shows_what_is_read(chromium, fed):
     # Every colour comes through the policy, and nothing was refused by it.
     fill = "getComputedStyle(document.querySelector('.bar.top .fill')).backgroundColor"
     assert chromium.run(fill) == "rgb(250, 200, 60)"
+    assert chromium.said == []
+
+
+def test_a_browser_shows_who_it_is_once_that_is_known(chromium, page, reading, read_face):
+    chromium.open(page.url)
+    who = "document.querySelector('.face .who')?.textContent"
+    for index, (person, shown) in enumerate([("unknown", "Face 3"), ("<b>Ann</b>", "<b>Ann</b>")]):
+        time.sleep(0.3)  # the page shows faces five times a second
+        page.write(reading([read_face(id=3, person=person)], index, float(index)))
+        chromium.wait(f"{who} === '{shown}'")
+    chromium.wait("document.querySelector('.face .bars').ariaLabel === '<b>Ann</b>: probabilities'")
     assert chromium.said == []
 
 

@@ -9,22 +9,33 @@ function element(tag, name, ...children) {
   return node;
 }
 
+const isNamed = (face) => (face.person ?? "unknown") !== "unknown";
+
+function titleOf(face) {
+  if (isNamed(face)) return face.person;
+  return face.id === null ? "Face" : `Face ${face.id}`;
+}
+
 // A face's card, made once and then brought up to date, so that its bars can glide.
 class Card {
-  constructor(title) {
+  constructor() {
     this.emotion = element("span", "emotion");
     this.confidence = element("span", "value");
     this.doubt = element("span", "doubt", "? uncertain");
     this.doubt.title = "Less probable than the model asks for: take it with care";
-    const who = element("span", "who", title);
-    const head = element("h3", "", who, this.emotion, this.confidence, this.doubt);
+    this.who = element("span", "who");
+    const head = element("h3", "", this.who, this.emotion, this.confidence, this.doubt);
     this.list = element("ul", "bars");
-    this.list.setAttribute("aria-label", `${title}: probabilities`);
     this.bars = new Map();
     this.node = element("li", "face", head, this.list);
   }
 
   show(face) {
+    const title = titleOf(face);
+    if (this.who.textContent !== title) {
+      this.who.textContent = title;
+      this.list.setAttribute("aria-label", `${title}: probabilities`);
+    }
     this.emotion.textContent = face.emotion ?? "not read";
     this.confidence.textContent = face.emotion ? percent(face.confidence) : "";
     this.doubt.hidden = !face.uncertain;
@@ -74,7 +85,7 @@ export class Faces {
     keyed.forEach(([key, face], place) => {
       let card = this.cards.get(key);
       if (!card) {
-        card = new Card(face.id === null ? "Face" : `Face ${face.id}`);
+        card = new Card();
         this.cards.set(key, card);
       }
       card.show(face);
@@ -91,7 +102,8 @@ export class Faces {
   speak(faces) {
     const emotions = faces.map((face) => {
       const doubt = face.uncertain ? ", uncertain" : "";
-      return `${face.emotion ?? "not read"}${doubt}`;
+      const who = isNamed(face) ? `${face.person} ` : "";
+      return `${who}${face.emotion ?? "not read"}${doubt}`;
     });
     const count = faces.length === 1 ? "One face" : `${faces.length} faces`;
     const text = faces.length ? `${count}: ${emotions.join("; ")}` : "No face";
