@@ -43,4 +43,4 @@ def _can_go(layer: keras.Layer) -> bool:
         return False
     _, height, width, _ = layer.input.shape
     whole = height % layer.pool_size[0] == 0 and width % layer.pool_size[1] == 0
-    return layer.padding == "valid" or (whole and layer.pool_size == layer.strides)
+    return bool(layer.padding == "valid" or (whole and layer.pool_size == layer.strides))

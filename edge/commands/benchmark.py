@@ -203,8 +203,8 @@ def command(
     if soak is not None:
         rows = soak_run(files[0], videos, soak, period, detector, plot)
     elif videos or crowd:
-        faces = dataset.split(split) if dataset and crowd else None
-        rows = check_live(files, videos, faces, noise, detector)
+        actors = dataset.split(split) if dataset and crowd else None
+        rows = check_live(files, videos, actors, noise, detector)
     elif crop and dataset:
         rows = crop_rows(files, dataset, split, side, tilt, detector)
     else:

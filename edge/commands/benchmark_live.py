@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def check_live(
     files: list[Path],
     videos: tuple[Path, ...],
-    faces: Dataset | None,
+    actors: Dataset | None,
     noise: float,
     detector: str,
 ) -> list[dict[str, Any]]:
@@ -29,7 +29,7 @@ def check_live(
     Args:
         files: The models.
         videos: The videos.
-        faces: Pictures to make a crowd of, which is one more video.
+        actors: Pictures to make a crowd of, which is one more video.
         noise: Grey levels of noise to add.
         detector: Its name.
     """
@@ -60,10 +60,10 @@ def check_live(
     for video in videos:
         with Video(video) as source:
             scenes[video.name] = list(noisy(source, noise))
-    if faces is not None:
+    if actors is not None:
         from edge_fer.benchmarks.crowd import crowd
 
-        scenes["crowd"] = list(noisy(crowd(faces.pixels), noise))
+        scenes["crowd"] = list(noisy(crowd(actors.pixels), noise))
     rows: list[dict[str, Any]] = []
     with open_detector(detector) as finder:
         ways: tuple[int | str, ...] = (1, "auto")
