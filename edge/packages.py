@@ -10,6 +10,7 @@ _EXTRAS = {
     "tensorflow": "train",
     "keras": "train",
     "matplotlib": "train",
+    "tf_keras": "train",
     "mediapipe": "mediapipe",
     "paho": "mqtt",
     "starlette": "web",
