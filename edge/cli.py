@@ -19,7 +19,8 @@ import click
 
 from edge_fer.errors import InputError, ReaderGoneError, WorkError
 
-_COMMANDS = ("train", "convert", "run", "evaluate", "benchmark", "models", "doctor")
+_COMMANDS = ("train", "convert", "import", "run", "evaluate", "benchmark", "models", "doctor")
+_MODULES = {"import": "import_model"}  # whose names Python keeps for itself
 
 
 class _Commands(click.Group):
@@ -31,7 +32,9 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command = importlib.import_module(f"edge_fer.commands.{cmd_name}").command
+        command = importlib.import_module(
+            f"edge_fer.commands.{_MODULES.get(cmd_name, cmd_name)}"
+        ).command
         assert isinstance(command, click.Command)
         return command
 
