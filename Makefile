@@ -50,6 +50,8 @@ format: .venv/dev
 .venv/dev: .venv/bin/python pyproject.toml
 	@echo "Installing edge-fer with TensorFlow and the development tools into .venv: some minutes"
 	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	@# By itself it would bring a second TensorFlow.
+	$(BIN)/python -m pip install --quiet --no-deps 'tf-keras>=2.21,<2.22'
 	touch $@ .venv/device
 
 dist: .venv/dev

@@ -22,6 +22,7 @@ from edge_fer.errors import InputError, ReaderGoneError, WorkError
 _COMMANDS = (
     "train",
     "convert",
+    "import",
     "run",
     "enroll",
     "people",
@@ -31,6 +32,7 @@ _COMMANDS = (
     "doctor",
     "install-service",
 )
+_MODULES = {"import": "import_model"}  # whose names Python keeps for itself
 
 
 class _Commands(click.Group):
@@ -42,7 +44,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = cmd_name.replace("-", "_")
+        module = _MODULES.get(cmd_name, cmd_name.replace("-", "_"))
         command = importlib.import_module(f"edge_fer.commands.{module}").command
         assert isinstance(command, click.Command)
         return command

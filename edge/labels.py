@@ -28,3 +28,8 @@ def class_number(name: str) -> int | None:
         return int(word)
     word = _SYNONYMS.get(word, word)
     return FER_LABELS.index(word) if word in FER_LABELS else None
+
+
+def own_classes(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """The labels where they are a user's own classes; none where all are emotions of FER+."""
+    return () if set(labels) <= set(FERPLUS_LABELS) else labels

@@ -10,6 +10,7 @@ _EXTRAS = {
     "tensorflow": "train",
     "keras": "train",
     "matplotlib": "train",
+    "tf_keras": "keras2",
     "mediapipe": "mediapipe",
     "paho": "mqtt",
     "starlette": "web",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -69,6 +70,21 @@ class Dataset:
         if not len(part):
             raise DataError(f"the data set has no picture in its {name} split; give the whole set")
         return part
+
+    def known_to(self, labels: Sequence[str]) -> Dataset:
+        """The pictures of the classes that a model knows, numbered as it numbers them.
+
+        Raises:
+            DataError: It knows none of them.
+        """
+        places = [labels.index(name) if name in labels else -1 for name in self.names]
+        numbers = np.array(places, np.int64)[self.labels]
+        if (numbers < 0).all():
+            raise DataError(
+                f"the data set has no picture of {', '.join(labels)}; it has"
+                f" {', '.join(self.names)}"
+            )
+        return replace(self, names=tuple(labels), labels=numbers).take(numbers >= 0)
 
     def prepared(self, spec: InputSpec) -> NDArray[np.uint8]:
         """The pictures as a network takes them, [N, H, W, C]."""

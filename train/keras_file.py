@@ -7,19 +7,27 @@ was moved or renamed still knows its recipe and its data.
 from __future__ import annotations
 
 import json
+import tempfile
+import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 
 from edge_fer.card import InputSpec
 from edge_fer.errors import ModelError
 from edge_fer.files import KERAS_MODELS, write_whole
 from edge_fer.plain import from_plain
+from edge_fer.train.keras2 import build, load_saved_model, load_weights
+from edge_fer.train.untrusted import check_archive, check_config, check_hdf5
 
 _FACTS = "edge_fer.json"
+
+Make = Callable[[], keras.Model]
 
 
 def save_model(model: keras.Model, facts: dict[str, Any], path: Path) -> None:
@@ -34,32 +42,49 @@ def save_model(model: keras.Model, facts: dict[str, Any], path: Path) -> None:
             z.writestr(_FACTS, json.dumps(facts, indent=1))
 
 
-def load_model(path: Path) -> tuple[keras.Model, dict[str, Any]]:
+def load_model(
+    path: Path, weights: Path | None = None, unsafe: bool = False
+) -> tuple[keras.Model, dict[str, Any]]:
     """Read a classifier of pictures and the facts of its training.
 
     Args:
-        path: A ``.keras`` or whole-model ``.h5`` file.
+        path: A ``.keras`` or whole-model ``.h5`` file, of Keras 3 or 2, a SavedModel folder of
+            Keras 2, or a ``.json`` description, whose weights lie in ``weights``.
+        weights: The weights' ``.h5`` file.
+        unsafe: Run the code that the file carries.
 
     Returns:
         The model, not compiled, and the facts (empty where the file holds none).
 
     Raises:
-        ModelError: It does not exist, is no Keras model, or does not classify pictures.
+        ModelError: It does not exist, is no Keras model, carries code, claims more than it holds,
+            or does not classify pictures.
     """
-    if not path.is_file():
+    if not path.exists():
         raise ModelError(f"{path}: no such file; give a .keras model made by edge-fer train")
-    if path.suffix not in KERAS_MODELS:
+    if path.is_dir():
+        read = load_saved_model
+    elif path.suffix == ".json":
+        if weights is None:
+            raise ModelError(f"{path} describes a network without its weights; add --weights FILE")
+        read = partial(_described, weights=weights)
+    elif path.suffix in KERAS_MODELS:
+        read = partial(_archived if zipfile.is_zipfile(path) else _hdf5, unsafe=unsafe)
+    else:
         raise ModelError(f"{path} is no Keras model; give the .keras or .h5 file")
     try:
-        model = keras.models.load_model(path, compile=False)
+        with warnings.catch_warnings(action="ignore"):  # that old names are old
+            model = read(path)
+    except ModelError:
+        raise
     except Exception as e:  # Keras raises whatever the broken part happens to raise
         line = (str(e).strip().splitlines() or [type(e).__name__])[0][:160]
         raise ModelError(f"{path} is no Keras model that can be loaded ({line})") from e
     shape, result = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
     if not isinstance(shape, tuple) or not isinstance(result, tuple):
         raise ModelError(f"{path} has several inputs or outputs; one of each is needed")
-    if len(shape) != 4 or len(result) != 2 or None in shape[1:]:
-        raise ModelError(f"{path} does not take one picture of a fixed size and give one row")
+    if len(shape) != 4 or len(result) != 2:
+        raise ModelError(f"{path} does not take one picture and give one row of numbers")
     facts: dict[str, Any] = {}
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as z:
@@ -72,9 +97,12 @@ def input_spec(model: keras.Model, facts: dict[str, Any], path: Path) -> InputSp
     """What a model takes: as its recipe says where it knows it, else read off its input.
 
     Raises:
-        ModelError: It takes neither grey nor color pictures, or not what its recipe says.
+        ModelError: It takes pictures of any size, neither grey nor color ones, or not what its
+            recipe says.
     """
     _, height, width, channels = model.input_shape
+    if None in (height, width, channels):
+        raise ModelError(f"{path} does not take pictures of a fixed size; give it: --input-size")
     color = {1: "gray", 3: "rgb"}.get(channels)
     if color is None:
         raise ModelError(f"{path} takes pictures of {channels} channels; 1 or 3 are needed")
@@ -118,6 +146,56 @@ def without_softmax(model: keras.Model) -> keras.Model:
             return keras.Model(model.inputs, last.input)
         last.activation = keras.activations.linear
     return model
+
+
+def _archived(path: Path, unsafe: bool) -> keras.Model:
+    check_archive(path)
+    with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+        config = json.loads(archive.read("config.json"))
+        weights = Path(archive.extract("model.weights.h5", folder))
+        check_config(config, path, unsafe, check_hdf5(weights))
+        return _first_that_works(
+            lambda: keras.models.load_model(path, compile=False, safe_mode=not unsafe),
+            lambda: _filled(build(config), weights),
+        )
+
+
+def _hdf5(path: Path, unsafe: bool) -> keras.Model:
+    sizes = check_hdf5(path)
+    with h5py.File(path) as file:
+        text = file.attrs.get("model_config")
+    if text is None:
+        raise ModelError(f"{path} holds weights alone; add the network: --architecture model.json")
+    config = json.loads(text)
+    check_config(config, path, unsafe, sizes)
+    return _first_that_works(
+        lambda: keras.models.load_model(path, compile=False, safe_mode=not unsafe),
+        lambda: _filled(build(config), path),
+    )
+
+
+def _described(path: Path, weights: Path) -> keras.Model:
+    if not weights.is_file():
+        raise ModelError(f"{weights}: no such file")
+    text = path.read_text("utf-8")
+    config = json.loads(text)
+    check_config(config, path, unsafe=False, sizes=check_hdf5(weights))
+    return _first_that_works(
+        lambda: _filled(keras.models.model_from_json(text), weights),
+        lambda: _filled(build(config), weights),
+    )
+
+
+def _filled(model: keras.Model, weights: Path) -> keras.Model:
+    load_weights(model, weights)
+    return model
+
+
+def _first_that_works(of_keras3: Make, of_keras2: Make) -> keras.Model:
+    try:
+        return of_keras3()
+    except Exception:  # Keras raises whatever the strange part happens to raise
+        return of_keras2()
 
 
 def _parsed(text: bytes, path: Path) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from edge_fer.train.average import WeightAverage
 from edge_fer.train.batches import Batches
 from edge_fer.train.checkpoint import State, restore, save
 from edge_fer.train.dataset import Dataset
+from edge_fer.train.finetune import fit_logits
 from edge_fer.train.folder import CHECKPOINT, FULL_MODEL, HISTORY, MODEL, check_folder
 from edge_fer.train.fused import fused
 from edge_fer.train.heads import Head, heads_of, width_of
@@ -114,6 +115,9 @@ def train(
     _refuse_crash(model, recipe)
     if start is not None:
         start_from(model, heads, start)
+        if recipe.frozen_epochs and not checkpoint.exists():
+            on_step("training the logits alone")
+            fit_logits(model, batches, heads, recipe.frozen_epochs)
     average = WeightAverage(recipe.optimizer.average)
     average.set_model(model)
     state = State(recipe.to_dict(), data.fingerprint(with_votes=True), _fingerprint(start))

@@ -44,7 +44,7 @@ def prune(larger: keras.Model, smaller: keras.Model) -> list[NDArray[np.float32]
         theirs = _named(larger, layer.name).get_weights()
         try:
             if isinstance(layer, layers.Conv2D | layers.Dense):
-                theirs[0] = theirs[0][..., kept[groups[_before(layer)[0]]], :]
+                theirs[0] = theirs[0][..., kept[groups[layers_before(layer)[0]]], :]
             if layer.name != last:
                 theirs = [w[..., kept[groups[layer.name]]] for w in theirs]
         except IndexError as e:
@@ -60,7 +60,7 @@ def _groups(model: keras.Model) -> dict[str, str]:
     """For each layer the group that its channels belong to: layers that are added share one."""
     groups: dict[str, str] = {}
     for layer in model.layers:
-        before = [groups[name] for name in _before(layer)]
+        before = [groups[name] for name in layers_before(layer)]
         if not before or isinstance(layer, layers.Conv2D | layers.Dense):
             groups[layer.name] = layer.name
         else:
@@ -92,7 +92,7 @@ def _named(model: keras.Model, name: str) -> keras.Layer:
         raise ModelError(f"it has no layer {name}") from e
 
 
-def _before(layer: keras.Layer) -> list[str]:
+def layers_before(layer: keras.Layer) -> list[str]:
     """Names of the layers whose outputs a layer takes."""
     if isinstance(layer, layers.InputLayer):
         return []

@@ -58,7 +58,12 @@ _TABLE = ".csv file with the columns emotion and pixels"
 _ENCODING = "utf-8-sig"  # spreadsheets put a byte order mark in front
 
 
-def load(path: Path, seed: int = SPLIT_SEED, votes: Path | None = None) -> Dataset:
+def load(
+    path: Path,
+    seed: int = SPLIT_SEED,
+    votes: Path | None = None,
+    names: tuple[str, ...] = (),
+) -> Dataset:
     """Read a data set; duplicates across splits leave training.
 
     A set without a validation split gives a tenth of its training pictures to it, stratified over
@@ -68,6 +73,8 @@ def load(path: Path, seed: int = SPLIT_SEED, votes: Path | None = None) -> Datas
         path: A ``.csv``, ``.tar.gz``, ``.zip`` or folder.
         seed: Chooses the pictures where a split has to be made.
         votes: FER+'s ``fer2013new.csv``, whose rows are those of FER-2013's CSV.
+        names: The classes, in the order of their numbers; pictures of others are left out. The
+            emotions where empty, or the names of the sub-folders where none is an emotion's.
 
     Raises:
         DataError: It does not exist, is none of these, or a row or picture in it is broken.
@@ -78,18 +85,20 @@ def load(path: Path, seed: int = SPLIT_SEED, votes: Path | None = None) -> Datas
         )
     kind = "".join(path.suffixes[-2:]).lower()
     if path.is_dir():
-        raw = _from_pictures(_folder_files(path), str(path))
+        raw = _from_pictures(_folder_files(path), str(path), names)
     elif kind.endswith(".csv"):
         with path.open(newline="", encoding=_ENCODING, errors="replace") as f:
             raw = _from_csv(f, str(path))
     elif kind.endswith((".tar.gz", ".tgz", ".tar")):
         raw = _from_tar(path)
     elif kind.endswith(".zip"):
-        raw = _from_zip(path)
+        raw = _from_zip(path, names)
     else:
         raise DataError(f"{path} is no data set; give FER-2013 as .csv, .tar.gz, .zip or folder")
     if votes is not None:
         raw = _with_votes(raw, votes)
+    if names and raw.names != names:
+        raw = raw.known_to(names)
     return _with_splits(raw, seed).without_leaks()
 
 
@@ -172,13 +181,13 @@ def _from_tar(path: Path) -> Dataset:
     raise DataError(f"{path} holds no {_TABLE}; give the challenge's fer2013.tar.gz")
 
 
-def _from_zip(path: Path) -> Dataset:
+def _from_zip(path: Path, names: tuple[str, ...]) -> Dataset:
     try:
         with zipfile.ZipFile(path) as z:
-            names = sorted(n for n in z.namelist() if not n.endswith("/"))
-            if any(PurePosixPath(n).suffix.lower() in PICTURES for n in names):
-                return _from_pictures(((n, z.read(n)) for n in names), str(path))
-            columns = {n: _columns(_head(z, n)) for n in names if n.lower().endswith(".csv")}
+            files = sorted(n for n in z.namelist() if not n.endswith("/"))
+            if any(PurePosixPath(n).suffix.lower() in PICTURES for n in files):
+                return _from_pictures(((n, z.read(n)) for n in files), str(path), names)
+            columns = {n: _columns(_head(z, n)) for n in files if n.lower().endswith(".csv")}
             # The challenge's archive also holds its training part alone, without splits.
             tables = sorted(columns, key=lambda n: "usage" not in columns[n])
             for name in (n for n in tables if columns[n] >= _NEEDED):
@@ -206,19 +215,15 @@ def _folder_files(path: Path) -> Iterator[tuple[str, bytes]]:
             yield file.relative_to(path).as_posix(), file.read_bytes()
 
 
-def _from_pictures(files: Iterable[tuple[str, bytes]], where: str) -> Dataset:
+def _from_pictures(
+    files: Iterable[tuple[str, bytes]], where: str, names: tuple[str, ...]
+) -> Dataset:
     spec = InputSpec(SIDE, SIDE)
-    pictures, labels, splits, strange = [], [], [], ""
+    pictures, folders, splits, strange = [], [], [], ""
     for name, content in files:
         place = PurePosixPath(name)
         if place.suffix.lower() not in PICTURES or place.name.startswith("."):
             continue
-        number = class_number(place.parent.name)
-        if number is None:
-            raise DataError(
-                f"{where}: {name} does not lie in a folder named after an emotion"
-                f" ({', '.join(FER_LABELS)})"
-            )
         try:
             picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
         except cv2.error:  # empty, or larger than OpenCV reads
@@ -226,7 +231,7 @@ def _from_pictures(files: Iterable[tuple[str, bytes]], where: str) -> Dataset:
         if picture is None:
             raise DataError(f"{where}: {name} is not a picture, or is cut short")
         pictures.append(prepare(np.asarray(picture, np.uint8), spec)[..., 0])
-        labels.append(number)
+        folders.append((place.parent.name, name))
         splits.append(_split_of_name(place))
         strange = name if splits[-1] == _UNKNOWN else strange
     if strange and set(splits) != {_UNKNOWN}:
@@ -234,7 +239,32 @@ def _from_pictures(files: Iterable[tuple[str, bytes]], where: str) -> Dataset:
             f"{where}: the split of {strange} is not known, those of others are; name the folders"
             " train, validation and test"
         )
-    return _assemble(pictures, labels, splits, where)
+    names, labels = _named(folders, where, names)
+    return replace(_assemble(pictures, labels, splits, where), names=names)
+
+
+def _named(
+    folders: list[tuple[str, str]], where: str, names: tuple[str, ...]
+) -> tuple[tuple[str, ...], list[int]]:
+    """The classes, and each picture's, from the folders they lie in."""
+    found = sorted({folder for folder, _ in folders})
+    emotions = [folder for folder in found if class_number(folder) is not None]
+    if not names and not emotions and len(found) > 1:
+        names = tuple(found)  # classes of the user's own
+    if set(names) <= set(FER_LABELS):
+        names = FER_LABELS
+    spelt = {folder: FER_LABELS[class_number(folder) or 0] for folder in emotions}
+    labels = []
+    for folder, name in folders:
+        word = folder if folder in names else spelt.get(folder)
+        if word not in names:
+            raise DataError(
+                f"{where}: {name} does not lie in a folder named after"
+                f" {'an emotion' if names == FER_LABELS else 'a class'} ({', '.join(names)});"
+                " --labels names other classes"
+            )
+        labels.append(names.index(word))
+    return names, labels
 
 
 def _split_of_name(place: PurePosixPath) -> int:

@@ -98,6 +98,8 @@ class Recipe:
         optimizer: How it learns.
         loss: What it minimises.
         targets: What it learns, and from whom.
+        frozen_epochs: Passes over the training split in which the logits alone learn, before the
+            first epoch: for networks that start from others' weights.
         start: Recipe of the network whose weights this one starts from, pruned where it is larger;
             none where empty.
         augment: How training pictures are changed.
@@ -116,6 +118,7 @@ class Recipe:
     targets: Targets = field(default_factory=Targets)
     augment: Augment = field(default_factory=Augment)
     start: str = ""
+    frozen_epochs: int = 0
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
@@ -128,6 +131,7 @@ class Recipe:
             "epochs": (self.epochs, 1, None),
             "batch": (self.batch, 1, None),
             "patience": (self.patience, 1, None),
+            "frozen_epochs": (self.frozen_epochs, 0, None),
             "seed": (self.seed, 0, 2**32 - 1),
             "optimizer, peak": (self.optimizer.peak, 0, None),
             "optimizer, weight_decay": (self.optimizer.weight_decay, 0, None),

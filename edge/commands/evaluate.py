@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge_fer.commands.options import data_option, json_option, votes_option
-from edge_fer.commands.talk import judged_table, show, write_json
+from edge_fer.commands.talk import judged_table, say, show, write_json
 
 if TYPE_CHECKING:
     from edge_fer.benchmarks.robustness import Robustness
@@ -51,22 +51,31 @@ def command(
 
     from edge_fer.benchmarks.accuracy import ScoredModel, evaluate
     from edge_fer.benchmarks.robustness import robustness as lines_of
-    from edge_fer.labels import FER_LABELS
+    from edge_fer.files import KERAS_MODELS
+    from edge_fer.labels import FER_LABELS, own_classes
     from edge_fer.train.readers import load
     from edge_fer.train.truths import FER2013, FERPLUS, WORDS
 
-    scored = ScoredModel(model, FER_LABELS)
-    dataset = load(data, votes=votes)
+    if model.suffix in KERAS_MODELS:  # which may not tell its classes: they are the data's
+        dataset = load(data, votes=votes)
+        scored = ScoredModel(model, dataset.names)
+    else:
+        scored = ScoredModel(model, FER_LABELS)
+        dataset = load(data, votes=votes, names=own_classes(scored.labels))
+    if not set(dataset.names) <= set(scored.labels):
+        dataset = dataset.known_to(scored.labels)
+        say(f"only pictures of {', '.join(scored.labels)} count: the model knows no other class")
+    words = WORDS | ({FER2013: "the data's labels"} if own_classes(scored.labels) else {})
     judged = evaluate(scored, dataset, split)
     for truth, one in judged.items():
-        judged_table(f"{model.name} on {split}, by {WORDS[truth]}", one)
+        judged_table(f"{model.name} on {split}, by {words[truth]}", one)
     answer: dict[str, Any] = {"model": str(model), "data": dataset.describe(), "split": split}
     answer |= judged[FER2013].to_dict()
     if FERPLUS in judged:
         answer[FERPLUS] = judged[FERPLUS].to_dict()
     if robustness:
         lines = lines_of(scored, dataset, split)
-        _robustness_table(lines, f"{split}, by {WORDS[scored.truth]}")
+        _robustness_table(lines, f"{split}, by {words[scored.truth]}")
         answer["robustness"] = [asdict(line) for line in lines]
     if json_to:
         write_json(answer, json_to)

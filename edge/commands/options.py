@@ -43,3 +43,22 @@ detector_option = click.option(
     show_default=True,
     help="What finds faces. auto: MediaPipe where it is installed and runs, else BlazeFace.",
 )
+
+labels_option = click.option(
+    "--labels",
+    default="",
+    metavar="A,B,C",
+    callback=lambda _context, _option, text: names_of(text),
+    help="The model's classes, in the order of its output. Default: those of the data.",
+)
+
+normalization_option = click.option(
+    "--normalization",
+    type=click.Choice(["none", "0..1", "-1..1", "imagenet"]),
+    help="What was done to its pixels in training. Default: what reads training pictures best.",
+)
+
+
+def names_of(text: str) -> tuple[str, ...]:
+    """Names that commas divide."""
+    return tuple(filter(None, (name.strip() for name in text.split(","))))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge_fer.commands.options import data_option, votes_option
+from edge_fer.commands.options import data_option, labels_option, votes_option
 from edge_fer.commands.talk import progress_bar, say, scores_table
 
 if TYPE_CHECKING:
@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--recipe",
     "recipe_name",
-    default="plain",
-    show_default=True,
-    help="A recipe's name (plain, vgg, or a shipped model's) or a .toml file.",
+    help="A recipe's name (plain, vgg, or a shipped model's) or a .toml file.  [default: plain]",
 )
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder. Default: runs/RECIPE.")
@@ -38,21 +36,30 @@ if TYPE_CHECKING:
 @click.option(
     "--from",
     "start",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Start from this model's weights, pruned where it is larger.",
+    metavar="MODEL",
+    help="Start from this model's weights, pruned where it is larger. A shipped model's name or a"
+    " .tflite file is trained on, by the recipe finetune where no other is named.",
+)
+@labels_option
+@click.option(
+    "--export-legacy",
+    is_flag=True,
+    help="Also write model.json and model.weights.h5, for scripts that expect these.",
 )
 def command(
     data: Path,
     votes: Path | None,
-    recipe_name: str,
+    recipe_name: str | None,
     epochs: int | None,
     out: Path | None,
     resume: bool,
     seed: int | None,
     precision: str | None,
-    start: Path | None,
+    start: str | None,
+    labels: tuple[str, ...],
+    export_legacy: bool,
 ) -> None:
-    """Train a Keras model on FER-2013.
+    """Train a Keras model on FER-2013, or on any folder with a sub-folder a class.
 
     The folder gets model.keras, history.csv, metrics.json, curves.png and confusion.png. A run
     that was ended, even killed, goes on with --resume as if nothing had happened. The networks
@@ -67,13 +74,20 @@ def command(
     from edge_fer.train.recipe import load_recipe, with_needed
 
     changes = {"epochs": epochs, "seed": seed, "precision": precision}
-    recipe = load_recipe(recipe_name)
-    if start is not None:
+    began = _start_file(start)
+    of_tflite = began is not None and began.suffix == ".tflite"
+    recipe = load_recipe(recipe_name or ("finetune" if of_tflite else "plain"))
+    if began is not None:
         recipe = recipe.with_changes(start="")  # the given model takes its place
+    if began is not None and of_tflite and recipe_name is None:
+        from edge_fer.train.from_tflite import recipe_of
+
+        known = recipe_of(began)
+        recipe = recipe.with_changes(network=known.network, input=known.input)
     *needed, recipe = [r.with_changes(**changes) for r in with_needed(recipe)]
     out = out or Path("runs") / recipe.name
     check_folder(out, resume)
-    dataset = load(data, votes=votes)
+    dataset = load(data, votes=votes, names=labels)
     _describe(dataset, data)
     if votes is None and recipe.targets.other:
         say(f"note: {recipe.name} also learns from FER+'s votes, given with --votes; going without")
@@ -85,7 +99,35 @@ def command(
         if not place.trained(other):
             say(f"{recipe.name} builds on {other.name}: training it in {folder}")
             place.train(other, folder, resume=True)
-    place.train(recipe, out, resume, start)
+    if began is not None and of_tflite:
+        began = _rebuilt(began, dataset, out)
+    place.train(recipe, out, resume, began)
+    if export_legacy:
+        from edge_fer.train import legacy
+        from edge_fer.train.folder import MODEL
+        from edge_fer.train.keras_file import load_model
+
+        for path in legacy.export_legacy(load_model(out / MODEL)[0], out):
+            say(f"{path} is for scripts that expect it")
+
+
+def _start_file(name: str | None) -> Path | None:
+    """The file of a model to start from, given by name or path."""
+    from edge_fer.models import find_model
+
+    return None if name is None else find_model(name)
+
+
+def _rebuilt(path: Path, dataset: Dataset, out: Path) -> Path:
+    """The float network of a TFLite file, beside the run that starts from it."""
+    from edge_fer.card import unpack
+    from edge_fer.train.from_tflite import write_start
+
+    start = out / "start.keras"
+    if not start.exists():
+        pictures = dataset.split("training").prepared(unpack(path)[1].input)
+        write_start(path, start, pictures[:512])
+    return start
 
 
 @dataclass(frozen=True)
