@@ -199,6 +199,7 @@ def test_json_lines_are_all_of_standard_output(cli, picture_file):
 
 def test_asking_for_contempt_changes_nothing_for_a_model_without_it(cli, picture_file):
     arguments = ("run", picture_file, "--detector", "blazeface", "--jsonl", "-")
+    arguments = (*arguments, "--model", "fer-base")
     plain, asked = cli(*arguments), cli(*arguments, "--contempt")
     assert asked.returncode == 0, asked.stderr
     faces = [json.loads(done.stdout)["faces"] for done in (plain, asked)]

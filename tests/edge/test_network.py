@@ -79,7 +79,7 @@ def test_more_threads_give_the_same(flatbuffer, pictures):
 def test_shape_and_classes_are_read_from_the_model(flatbuffer):
     network = Network(flatbuffer, "model")
     assert network.input_shape == (48, 48, 1)
-    assert network.classes == 7
+    assert network.classes == len(unpack(find_model(DEFAULT_MODEL))[1].labels)
 
 
 @pytest.mark.parametrize("share", [0, 0.001, 0.5, 0.9999])

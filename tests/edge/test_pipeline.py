@@ -11,7 +11,7 @@ from edge_fer.crop import crop_face
 from edge_fer.detector import open_detector
 from edge_fer.errors import InputError, SourceLostError
 from edge_fer.frame import Frame
-from edge_fer.models import DEFAULT_MODEL, find_model
+from edge_fer.models import find_model
 from edge_fer.pipeline import Pipeline
 from edge_fer.sources import open_source
 
@@ -82,7 +82,7 @@ def test_a_face_is_found_and_read(picture_file, detector, classifier):
     (face,) = reading.faces
     assert face.box == pytest.approx((177, 83, 95.5, 95.5), abs=3)
     assert face.score > 0.8
-    assert tuple(face.probabilities) == classifier.card.labels
+    assert tuple(face.probabilities) == classifier.labels
     assert sum(face.probabilities.values()) == pytest.approx(1, abs=1e-5)
     assert all(0 <= share <= 1 for share in face.probabilities.values())
     assert face.emotion == max(face.probabilities, key=face.probabilities.get)
@@ -94,7 +94,7 @@ def test_a_face_is_found_and_read(picture_file, detector, classifier):
 def test_the_card_sets_temperature_and_threshold(
     tmp_path, picture, detector, temperature, threshold
 ):
-    flatbuffer, card = unpack(find_model(DEFAULT_MODEL))
+    flatbuffer, card = unpack(find_model("fer-base"))
     card = replace(card, temperature=temperature, threshold=threshold)
     pack(flatbuffer, card, tmp_path / "x.tflite")
     classifier = Classifier(tmp_path / "x.tflite")
