@@ -25,6 +25,9 @@ _OVERLAP = 0.3
 
 _KEYPOINTS = 6
 
+_INPUTS = np.arange(256, dtype=np.float32) * np.float32(1 / 127.5) - np.float32(1)
+"""What the network takes for each pixel: -1..1."""
+
 _WARP_LIMIT = 32_000
 """``cv2.warpAffine`` takes pictures of up to 32,767 pixels a side."""
 
@@ -92,7 +95,7 @@ def _letterbox(
     back = np.array([[scale, 0, left], [0, scale, top]])
     small = cv2.warpAffine(frame, back, (SIDE, SIDE), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     rgb = cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
-    return np.asarray(rgb[None] * np.float32(1 / 127.5) - np.float32(1))
+    return np.asarray(cv2.LUT(rgb, _INPUTS), np.float32)[None]
 
 
 def _anchors() -> NDArray[np.float32]:
@@ -119,6 +122,7 @@ def _suppress(
     """
     order = np.argsort(-scores, kind="stable")
     points, scores = points[order], scores[order]
+    rows = points.reshape(len(points), -1)
     low, high = points[:, 0] - points[:, 1] / 2, points[:, 0] + points[:, 1] / 2
     area = np.maximum(points[:, 1], 0).prod(1)
     merged, kept = [], []
@@ -131,8 +135,8 @@ def _suppress(
         same = inter_area > _OVERLAP * np.maximum(union, 1e-12)
         same[0] = True  # an empty box overlaps nothing, itself included
         group = left[same]
-        weights = scores[group] / scores[group].sum()
-        merged.append(np.tensordot(weights, points[group], 1))
+        weights = scores[group]
+        merged.append(weights @ rows[group] / weights.sum())
         kept.append(scores[first])
         left = left[~same]
-    return np.stack(merged), np.array(kept)
+    return np.stack(merged).reshape(-1, *points.shape[1:]), np.array(kept)
